@@ -4,6 +4,7 @@
  * device protocol (or while it is disabled) there are none, as in BIRD.
  */
 import type { Kernel, KernelEvent, Link, LinkAddress } from "../../fib/index.ts";
+import type { Channel } from "../../protocol/rib/channel.ts";
 import type { DebugFlag, DeviceConfig, InterfacePattern } from "../config/schema.ts";
 import type { Millis, Timer } from "../host.ts";
 import { Lifecycle } from "./lifecycle.ts";
@@ -120,7 +121,7 @@ export class DeviceProtocol implements Protocol {
   readonly proto = "Device";
   readonly table = "---";
   readonly info = "";
-  readonly channels = [];
+  readonly channels: readonly Channel[] = [];
   #config: DeviceConfig;
   readonly #life: Lifecycle;
   readonly #context: ProtocolContext;

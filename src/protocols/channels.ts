@@ -1,0 +1,49 @@
+/** Channels from configuration: what is the same for every protocol but bgp, which has its own kind. */
+import { Channel } from "../../protocol/rib/channel.ts";
+import { RouteKind } from "../../protocol/rib/route.ts";
+import type { ChannelConfig, ProtocolCommon, ProtocolConfig } from "../config/schema.ts";
+import type { ProtocolContext } from "./protocol.ts";
+
+const KINDS: Partial<Record<ProtocolConfig["kind"], RouteKind>> = {
+  static: RouteKind.Static,
+  direct: RouteKind.Device,
+  kernel: RouteKind.Inherit,
+  rpki: RouteKind.Rpki,
+  pipe: RouteKind.Pipe,
+};
+
+/** Makes the channel, with a route source of its own, closed. */
+export function channelFor(
+  context: ProtocolContext,
+  protocol: string,
+  kind: ProtocolConfig["kind"],
+  config: ChannelConfig,
+  common: ProtocolCommon,
+): Channel {
+  const table = context.rib.table(config.table);
+  if (!table) throw new Error(`${protocol}: no table ${config.table}`); // the loader has checked it
+  const source = context.rib.addSource({
+    protocol: common.name,
+    kind: KINDS[kind] ?? RouteKind.Static,
+    preference: config.preference,
+  });
+  return new Channel({ ...channelOptions(config), protocol, table, source });
+}
+
+/** Changes what can change while the channel is up: filters, limits, preference. */
+export function reconfigureChannel(channel: Channel, config: ChannelConfig | undefined, soft: boolean): void {
+  if (config) channel.reconfigure(channelOptions(config), { soft });
+}
+
+function channelOptions(config: ChannelConfig) {
+  return {
+    name: config.name,
+    importFilter: config.importFilter,
+    exportFilter: config.exportFilter,
+    preference: config.preference,
+    keepFiltered: config.importKeepFiltered,
+    importLimit: config.importLimit,
+    receiveLimit: config.receiveLimit,
+    exportLimit: config.exportLimit,
+  };
+}
