@@ -37,6 +37,10 @@ export interface ProtocolContext extends Host {
   /** Links and addresses as the device protocol sees them; empty without one, as in BIRD. */
   readonly interfaces: Interfaces;
   readonly bfd: BfdService | undefined;
+  /** Adds a protocol beside the configured ones: a dynamic neighbour's session. Shown behind its parent. */
+  readonly spawn: (parent: Protocol, config: ProtocolConfig) => Protocol;
+  /** Takes a spawned protocol away; it must be down. */
+  readonly drop: (child: Protocol) => void;
   /** The running configuration: globals such as hostname and router id's sources. */
   readonly config: () => Config;
   readonly routerId: () => number;
