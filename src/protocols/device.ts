@@ -201,7 +201,7 @@ export class DeviceProtocol implements Protocol {
   #hear(event: KernelEvent): void {
     if (this.state !== "up") return;
     if (this.#scanning) this.#again = true; // the dump under way may be older than this event
-    if (event.type === "resync") this.#rescan();
+    if (event.type === "resync") this.#interfaces.replace(event.links, event.addresses);
     else this.#interfaces.apply(event);
   }
 
