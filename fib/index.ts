@@ -1,0 +1,19 @@
+/** `linnet/fib`: links, addresses and routes of the Linux kernel, by netlink. Useful without the rest of linnet. */
+
+export { LinkFlag, OperState, RouteMetric, RouteProtocol, RouteScope, RouteTable } from "./constants.ts";
+export { Errno, NetlinkError } from "./errno.ts";
+export { openKernel } from "./kernel.ts";
+export type {
+  Kernel,
+  KernelEvent,
+  KernelNextHop,
+  KernelRoute,
+  Link,
+  LinkAddress,
+  RouteChange,
+  RouteFailure,
+  RouteFilter,
+  RouteKindName,
+  Watch,
+  WatchGroups,
+} from "./types.ts";
