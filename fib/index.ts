@@ -2,6 +2,8 @@
 
 export { LinkFlag, OperState, RouteMetric, RouteProtocol, RouteScope, RouteTable } from "./constants.ts";
 export { Errno, NetlinkError } from "./errno.ts";
+export type { FakeAddress, FakeLink } from "./fake.ts";
+export { FakeKernel } from "./fake.ts";
 export { openKernel } from "./kernel.ts";
 export type {
   Kernel,
