@@ -34,6 +34,12 @@ export class ByteReader {
     return this.#octets[at]!;
   }
 
+  /** The next octet, which stays to be read. */
+  peek(): number {
+    if (this.left < 1) throw new ShortRead("1 octet wanted, 0 left");
+    return this.#octets[this.#at]!;
+  }
+
   u16(): number {
     const at = this.#take(2);
     return (this.#octets[at]! << 8) | this.#octets[at + 1]!;
@@ -71,6 +77,11 @@ export class ByteReader {
   sub(length: number): ByteReader {
     const at = this.#take(length);
     return new ByteReader(this.#octets, at, at + length);
+  }
+
+  /** A view of what was read from position `start` on: for error data. Copy what you keep. */
+  since(start: number): Uint8Array {
+    return this.#octets.subarray(start, this.#at);
   }
 
   skip(length: number): void {
