@@ -10,6 +10,7 @@ import {
   type IpAddress,
   isInside,
   isLinkLocal,
+  isLoopback,
   sameAddress,
   width,
 } from "../../protocol/wire/address.ts";
