@@ -4,7 +4,7 @@
  *
  *   | type 1 | count 1 | AS numbers count x 2 or 4 |   (octets), repeated
  */
-import type { ByteReader, ByteWriter } from "../wire/bytes.ts";
+import { ByteReader, type ByteWriter } from "../wire/bytes.ts";
 import { Malformed } from "./error.ts";
 import { AS_TRANS, SegmentType, UpdateSubcode } from "./iana.ts";
 
@@ -145,6 +145,11 @@ export function mergeAs4Path(path: AsPath, as4Path: AsPath): AsPath {
 /** `65000 65001 {65002 65003} (65010 65011) ({65012})`; "" if empty. */
 export function formatAsPath(path: AsPath): string {
   return path.map(({ type, asns }) => BRACKETS[type].replace("_", asns.join(" "))).join(" ");
+}
+
+/** Whether the octets of an AS_PATH make segments with AS numbers of this width: for who saw no OPEN. */
+export function pathFits(octets: Uint8Array, as4: boolean): boolean {
+  return !(decodeAsPath(new ByteReader(octets), as4) instanceof Malformed);
 }
 
 export function isConfederation(type: SegmentType): boolean {

@@ -100,6 +100,8 @@ export interface CodecContext {
   readonly allowLocalPref?: boolean;
   /** AS_SET and AS_CONFED_SET make a route unusable (RFC 9774 §3). */
   readonly rejectAsSets?: boolean;
+  /** Reading an MRT RIB entry of this family: its MP_REACH_NLRI holds only the next hop (RFC 6396 §4.3.4). */
+  readonly ribFamily?: FamilyRef;
 }
 
 /** Before any OPEN, and for tools: four-octet AS numbers, nothing else settled. */

@@ -11,7 +11,7 @@
  */
 import { addressFrom, addressOctets, type Family, type IpAddress, type Prefix, prefixOf } from "../wire/address.ts";
 import { type ByteReader, type ByteWriter, ShortRead } from "../wire/bytes.ts";
-import { type CodecContext, familyKey } from "./capability.ts";
+import { type CodecContext, type FamilyRef, familyKey } from "./capability.ts";
 import { Malformed } from "./error.ts";
 import { Afi, familyName, Safi, UpdateSubcode } from "./iana.ts";
 
@@ -93,6 +93,9 @@ export function encodeMpReach(w: ByteWriter, mp: MpReach, context: CodecContext)
 
 export function decodeMpReach(r: ByteReader, context: CodecContext): MpReach | Malformed {
   const start = r.at;
+  const rib = context.ribFamily;
+  // Files in the wild have the whole attribute too; it never begins with its own length.
+  if (rib && r.left > 0 && r.peek() === r.left - 1) return ribMpReach(r, rib, context);
   if (r.left < 5) return badMp(`MP_REACH_NLRI of ${r.left} octets, at least 5 are needed`, start);
   const afi = r.u16();
   const safi = r.u8();
@@ -111,6 +114,16 @@ export function decodeMpReach(r: ByteReader, context: CodecContext): MpReach | M
   const nlri: Nlri[] = [];
   const bad = decodeNlri(r, family, context.addPathRx.has(familyKey(afi, safi)), nlri);
   return bad ? badMp(`${bad.reason} in MP_REACH_NLRI`, bad.offset) : { afi, safi, nextHops, nlri };
+}
+
+/** `length 1 | next hop` */
+function ribMpReach(r: ByteReader, { afi, safi }: FamilyRef, context: CodecContext): MpReach | Malformed {
+  r.skip(1);
+  if (plainFamily(afi, safi) === undefined) {
+    return { afi, safi, nextHops: [], nlri: [], raw: { nextHop: r.copy(r.left), nlri: new Uint8Array(0) } };
+  }
+  const nextHops = decodeNextHops(r, afi, safi, context);
+  return nextHops instanceof Malformed ? nextHops : { afi, safi, nextHops, nlri: [] };
 }
 
 export function encodeMpUnreach(w: ByteWriter, mp: MpUnreach, context: CodecContext): void {
