@@ -221,6 +221,7 @@ export class Speaker {
       drop: (child) => {
         this.#entries = this.#entries.filter((entry) => entry.protocol !== child);
       },
+      protocols: () => this.protocols(),
       config: () => this.#config,
       routerId: () => this.#routerId,
       changed: (protocol, event) => this.#tell({ type: "protocol", protocol, event }),

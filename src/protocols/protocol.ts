@@ -41,6 +41,8 @@ export interface ProtocolContext extends Host {
   readonly spawn: (parent: Protocol, config: ProtocolConfig) => Protocol;
   /** Takes a spawned protocol away; it must be down. */
   readonly drop: (child: Protocol) => void;
+  /** All protocols of the speaker, in order. */
+  readonly protocols: () => readonly Protocol[];
   /** The running configuration: globals such as hostname and router id's sources. */
   readonly config: () => Config;
   readonly routerId: () => number;
@@ -67,6 +69,8 @@ export interface Protocol {
   /** The table column: a table's name or `---`. */
   readonly table: string;
   readonly channels: readonly Channel[];
+  /** Whether it has imported all that it will at start: End-of-RIB of every peer. Absent: always. */
+  readonly synced?: boolean;
   /** Debug flags as now in force; the control socket changes them. */
   debug: ReadonlySet<DebugFlag>;
   start(): void;
