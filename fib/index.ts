@@ -4,6 +4,9 @@ export { LinkFlag, OperState, RouteMetric, RouteProtocol, RouteScope, RouteTable
 export { Errno, NetlinkError } from "./errno.ts";
 export type { FakeAddress, FakeLink } from "./fake.ts";
 export { FakeKernel } from "./fake.ts";
+export type { FibOptions, FibRepair, FibStatus, WantedRoute } from "./fib.ts";
+export { Fib } from "./fib.ts";
+export type { ForeignListener } from "./foreign.ts";
 export { openKernel } from "./kernel.ts";
 export type {
   Kernel,

@@ -1,8 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { KernelEvent, KernelRoute } from "../../fib/index.ts";
 import { FakeKernel, OperState, RouteProtocol, RouteTable } from "../../fib/index.ts";
-import type { IpAddress, Prefix } from "../../protocol/wire/address.ts";
-import { parseAddress, parsePrefix } from "../../protocol/wire/address.ts";
+import { ip, ours, prefix, rounds, wanted } from "./support.ts";
 
 let kernel: FakeKernel;
 beforeEach(() => {
@@ -56,9 +55,9 @@ describe("links and addresses", () => {
     const address = kernel.addAddress(eth.index, { ip: ip("192.0.2.1"), length: 24 });
     kernel.overflow(false);
     const other = kernel.addLink({ name: "eth1" });
-    await settled();
+    await rounds();
     const last = kernel.setLink(other.index, { adminUp: false });
-    await settled();
+    await rounds();
     expect(heard).toEqual([
       { type: "link", link: other },
       { type: "resync", links: [eth, other], addresses: [address] },
@@ -159,7 +158,7 @@ describe("routes", () => {
     const foreign = { ...gateway(), protocol: RouteProtocol.Static };
     kernel.addRoute(foreign);
     kernel.removeRoute(foreign);
-    await settled();
+    await rounds();
     const kept = { ...foreign, scope: 0, nextHops: [{ gateway: ip("192.0.2.9"), link: 1 }] };
     expect(heard).toEqual([
       { type: "route", route: kept, replaced: true },
@@ -174,10 +173,10 @@ describe("routes", () => {
       { op: "install", route: gateway() },
       { op: "install", route: route("2001:db8:1::/48", { nextHops: [{ gateway: ip("2001:db8::9") }] }) },
     ]);
-    await settled();
+    await rounds();
     await kernel.watch({ routes: true }, (event) => heard.push(event));
     kernel.setLink(1, { adminUp: false });
-    await settled();
+    await rounds();
     expect(kernel.table).toEqual([]);
     const gone = heard.filter((event) => event.type === "route-gone").map((event) => event.route.prefix.family);
     expect(gone).toEqual([6, 6]);
@@ -185,23 +184,5 @@ describe("routes", () => {
 });
 
 function route(text: string, change: Partial<KernelRoute>): KernelRoute {
-  const basis = { table: RouteTable.Main, protocol: RouteProtocol.Bird, metric: 32, kind: "unicast", nextHops: [] };
-  return { prefix: prefix(text), ...basis, ...change } as KernelRoute;
-}
-
-function ip(text: string): IpAddress {
-  const address = parseAddress(text);
-  if (!address) throw new Error(`${text} is no address`);
-  return address;
-}
-
-function prefix(text: string): Prefix {
-  const parsed = parsePrefix(text);
-  if (!parsed) throw new Error(`${text} is no prefix`);
-  return parsed;
-}
-
-/** Twice around the loop: drops are looked for behind the events of one round. */
-async function settled(): Promise<void> {
-  for (let i = 0; i < 4; i++) await new Promise((resolve) => setImmediate(resolve));
+  return ours(wanted(text, { kind: "unicast" }), change);
 }
