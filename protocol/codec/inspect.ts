@@ -79,7 +79,7 @@ export const UNKNOWN_CONTEXT: CodecContext = { ...DEFAULT_CONTEXT, peer: "unknow
 export function inspectMessage(octets: Uint8Array, context: CodecContext = UNKNOWN_CONTEXT): Inspection {
   const header = readHeader(octets);
   // Neither limit is known without the OPENs: 65535 is the most that a length can say.
-  const broken = headerFault(octets, MAX_EXTENDED_LENGTH);
+  const broken = octets.length < HEADER_LENGTH ? undefined : headerFault(octets, MAX_EXTENDED_LENGTH);
   const odd = broken ? undefined : lengthFault(octets, context);
   // A ROUTE-REFRESH of an odd length still says what it is about.
   const refresh = header.typeCode === MessageType.RouteRefresh && octets.length >= REFRESH_LENGTH;

@@ -215,8 +215,12 @@ function judgeSet(
   }
   // Behind a cut nobody knows what would have come.
   if ((plain || mp) && !cut) {
-    for (const code of plain ? MANDATORY : MANDATORY_MP)
-      if (!seen.has(code)) addFault(faults, missing(code, parts.attributesEnd));
+    // BGPSEC_PATH stands for AS_PATH where BGPsec was negotiated (RFC 8205 §4); without a session nobody knows.
+    const bgpsec = context.peer === "unknown" && seen.has(AttributeCode.BgpsecPath);
+    for (const code of plain ? MANDATORY : MANDATORY_MP) {
+      if (seen.has(code) || (bgpsec && code === AttributeCode.AsPath)) continue;
+      addFault(faults, missing(code, parts.attributesEnd));
+    }
   }
   faults.sort((a, b) => a.offset - b.offset);
   if (!plain && !mp) escalate(faults);
