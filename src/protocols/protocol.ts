@@ -88,7 +88,33 @@ export type ProtocolStatus =
   | { readonly kind: "pipe"; readonly peerTable: string }
   | { readonly kind: "static"; readonly routes: readonly StaticRouteStatus[] }
   | { readonly kind: "foreign" }
+  | BfdStatus
   | RpkiStatus;
+
+export interface BfdStatus {
+  readonly kind: "bfd";
+  readonly sessions: readonly BfdSessionStatus[];
+}
+
+/** A row of `show bfd sessions`. */
+export interface BfdSessionStatus {
+  readonly remote: IpAddress;
+  readonly local?: IpAddress;
+  readonly iface?: string;
+  readonly multihop: boolean;
+  readonly state: "AdminDown" | "Down" | "Init" | "Up";
+  /** Wall clock of the last change of `state`. */
+  readonly since: Millis;
+  /** Seconds between packets that we send, as negotiated; and until silence means down, 0 while down. */
+  readonly interval: number;
+  readonly timeout: number;
+  readonly localDiagnostic: string;
+  readonly remoteDiagnostic: string;
+  readonly localDiscriminator: number;
+  readonly remoteDiscriminator: number;
+  /** Who asked for it: names of protocols. */
+  readonly users: readonly string[];
+}
 
 export interface StaticRouteStatus {
   readonly route: StaticRoute;
