@@ -48,7 +48,7 @@ export function encodeOpen(w: ByteWriter, open: Open): void {
   for (const capability of open.capabilities) encodeCapability(capabilities, capability);
   const length = capabilities.length;
   if (length === 0) w.u8(0);
-  else if (length + 2 < EXTENDED)
+  else if (length + 2 <= 255)
     w.u8(length + 2)
       .u8(CAPABILITIES)
       .u8(length);
@@ -157,10 +157,9 @@ function walkParameters(r: ByteReader, lengthOctets: 1 | 2, found: Found): void 
       r.skip(length);
       continue;
     }
-    if (length > r.left && !truncated) {
-      lying(found, `optional parameter of ${length} octets, but only ${r.left} are left`, at);
-    }
-    walkCapabilities(r.sub(Math.min(length, r.left)), found, length > r.left);
+    const cut = length > r.left;
+    if (cut && !truncated) lying(found, `optional parameter of ${length} octets, but only ${r.left} are left`, at);
+    walkCapabilities(r.sub(cut ? r.left : length), found, cut);
   }
 }
 

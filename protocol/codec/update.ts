@@ -228,6 +228,7 @@ function judgeSet(
 
 /** Without reachable NLRI nobody can be sure that the NLRI were found: TAW does not suffice (RFC 7606 §5.2). */
 function escalate(faults: Fault[]): void {
+  if (faults.some(({ severity }) => severity === "session-reset")) return; // that one says it better
   for (const [i, fault] of faults.entries()) {
     if (fault.severity !== "treat-as-withdraw") continue;
     faults[i] = { ...fault, severity: "session-reset", reason: `${fault.reason}, in an UPDATE that announces nothing` };
