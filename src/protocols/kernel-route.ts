@@ -1,0 +1,98 @@
+/** A route of ours as the kernel wants it, and a kernel route as a filter sees it. */
+import type { KernelNextHop, KernelRoute, WantedRoute } from "../../fib/index.ts";
+import type { Destination, NextHop, RouteAttributes } from "../../protocol/rib/route.ts";
+import type { IpAddress, Prefix } from "../../protocol/wire/address.ts";
+import type { Interfaces } from "./device.ts";
+
+/** `krt_*` of the filter language, and the fib's name of the same metric (RTAX_*). */
+const METRICS: Readonly<Record<string, string>> = {
+  krt_window: "window",
+  krt_rtt: "rtt",
+  krt_rttvar: "rttvar",
+  krt_sstresh: "ssthresh",
+  krt_cwnd: "cwnd",
+  krt_reordering: "reordering",
+  krt_hoplimit: "hoplimit",
+  krt_initcwnd: "initcwnd",
+  krt_rto_min: "rtoMin",
+  krt_initrwnd: "initrwnd",
+  krt_quickack: "quickack",
+};
+
+/**
+ * @param metric of protocol kernel, unless the route says `krt_metric`
+ * @returns undefined if no next hop can be told to the kernel now: an interface is missing or down
+ */
+export function toKernelRoute(
+  prefix: Prefix,
+  attributes: RouteAttributes,
+  metric: number,
+  interfaces: Interfaces,
+): WantedRoute | undefined {
+  const kind = attributes.dest ?? "unicast";
+  const nextHops = kind === "unicast" ? (attributes.nextHops ?? []).flatMap((hop) => toHop(hop, interfaces)) : [];
+  if (kind === "unicast" && nextHops.length === 0) return undefined;
+  const krt = attributes.kernel ?? {};
+  const number = (name: string): number | undefined => (typeof krt[name] === "number" ? krt[name] : undefined);
+  const prefSrc = krt.krt_prefsrc;
+  const metrics: Record<string, number> = {};
+  for (const [name, rtax] of Object.entries(METRICS)) {
+    const value = number(name);
+    if (value !== undefined) metrics[rtax] = value;
+  }
+  return {
+    prefix,
+    metric: number("krt_metric") ?? metric,
+    kind,
+    nextHops,
+    ...optional("prefSrc", typeof prefSrc === "object" ? prefSrc : undefined),
+    ...optional("scope", number("krt_scope")),
+    ...optional("realm", number("krt_realm")),
+    ...optional("mtu", number("krt_mtu")),
+    ...optional("advmss", number("krt_advmss")),
+    ...(Object.keys(metrics).length > 0 ? { metrics } : {}),
+  };
+}
+
+/** What `learn` imports of somebody else's route. */
+export function fromKernelRoute(route: KernelRoute, interfaces: Interfaces): RouteAttributes {
+  const kernel: Record<string, number | IpAddress> = { krt_source: route.protocol, krt_metric: route.metric };
+  if (route.prefSrc) kernel.krt_prefsrc = route.prefSrc;
+  if (route.realm) kernel.krt_realm = route.realm;
+  if (route.mtu) kernel.krt_mtu = route.mtu;
+  if (route.advmss) kernel.krt_advmss = route.advmss;
+  for (const [name, rtax] of Object.entries(METRICS)) {
+    const value = route.metrics?.[rtax];
+    if (value !== undefined) kernel[name] = value;
+  }
+  const nextHops = route.nextHops.map((hop) => fromHop(hop, interfaces));
+  return { dest: route.kind as Destination, kernel, ...(nextHops.length > 0 ? { nextHops } : {}) };
+}
+
+function toHop(hop: NextHop, interfaces: Interfaces): KernelNextHop[] {
+  const view = hop.iface === undefined ? undefined : interfaces.byName(hop.iface);
+  if (hop.iface !== undefined && !view?.link.adminUp) return [];
+  if (!view && !hop.gateway) return [];
+  return [
+    {
+      ...optional("gateway", hop.gateway),
+      ...optional("link", view?.index),
+      ...optional("weight", hop.weight),
+      ...(hop.onlink ? { onlink: true } : {}),
+    },
+  ];
+}
+
+function fromHop(hop: KernelNextHop, interfaces: Interfaces): NextHop {
+  const name = hop.link === undefined ? undefined : interfaces.byIndex(hop.link)?.name;
+  return {
+    ...optional("gateway", hop.gateway),
+    ...optional("iface", name),
+    ...optional("weight", hop.weight),
+    ...(hop.onlink ? { onlink: true } : {}),
+  };
+}
+
+function optional<K extends string, V>(key: K, value: V | undefined): { [P in K]?: V } {
+  return value === undefined ? {} : ({ [key]: value } as { [P in K]: V });
+}

@@ -1,0 +1,255 @@
+/**
+ * Protocol kernel: a table's best routes into a kernel table, and with `learn` other people's routes
+ * from there. The Fib keeps wanted and actual in step; here are the channel, life and death.
+ *
+ * At start our own routes of a former life are kept until the table is complete (every BGP session has
+ * sent its End-of-RIB, or a bounded time is over): a restart leaves no gap in forwarding.
+ */
+import { Fib, type KernelRoute, type RouteFailure } from "../../fib/index.ts";
+import type { Channel, ExportChange } from "../../protocol/rib/channel.ts";
+import { formatPrefix, type Prefix } from "../../protocol/wire/address.ts";
+import type { DebugFlag, KernelConfig } from "../config/schema.ts";
+import type { Job, Millis, Timer } from "../host.ts";
+import { channelFor, reconfigureChannel } from "./channels.ts";
+import { fromKernelRoute, toKernelRoute } from "./kernel-route.ts";
+import { Lifecycle } from "./lifecycle.ts";
+import type { Protocol, ProtocolContext, ProtocolState, ProtocolStatus, StopReason } from "./protocol.ts";
+
+export class KernelProtocol implements Protocol {
+  readonly proto = "Kernel";
+  readonly info = "";
+  readonly name: string;
+  readonly channels: readonly Channel[];
+  #config: KernelConfig;
+  readonly #life: Lifecycle;
+  readonly #context: ProtocolContext;
+  #fib: Fib | undefined;
+  /** Metric under which each exported prefix stands, to find it again. */
+  readonly #metrics = new Map<string, number>();
+  /** Exported, but no interface leads there now. */
+  readonly #dormant = new Map<string, ExportChange>();
+  #scanTimer: Timer | undefined;
+  #sweepTimer: Timer | undefined;
+  #sweepBy: Millis = 0;
+  #listening: { close(): void } | undefined;
+  readonly #job: Job = { step: () => this.#drain() };
+
+  constructor(config: KernelConfig, context: ProtocolContext) {
+    this.name = config.name;
+    this.#config = config;
+    this.#context = context;
+    this.#life = new Lifecycle(config, context);
+    this.channels = config.channels.map((channel) => channelFor(context, this.name, "kernel", channel, config));
+    for (const channel of this.channels) channel.onExport = () => this.#exportNow();
+  }
+
+  get config(): KernelConfig {
+    return this.#config;
+  }
+
+  get state(): ProtocolState {
+    return this.#life.state;
+  }
+
+  get since(): Millis {
+    return this.#life.since;
+  }
+
+  get debug(): ReadonlySet<DebugFlag> {
+    return this.#life.debug;
+  }
+
+  set debug(flags: ReadonlySet<DebugFlag>) {
+    this.#life.debug = flags;
+  }
+
+  get table(): string {
+    return this.channels[0]?.table.name ?? "---";
+  }
+
+  start(): void {
+    if (this.state !== "down") return;
+    const { kernel, clock, interfaces } = this.#context;
+    this.#life.set(this, "start");
+    for (const channel of this.channels) channel.open();
+    this.#listening = interfaces.onChange((change) => this.#interfaceChanged(change.name));
+    this.#sweepBy = clock.now() + this.#longestWait() * 1000;
+    if (kernel) {
+      this.#fib = this.#openFib(kernel);
+      this.#fib.start().then(
+        () => this.#started(),
+        (error: unknown) => this.#say("error", `Cannot read the kernel's routes: ${(error as Error).message}`),
+      );
+    }
+    this.#life.set(this, "up");
+    this.#exportNow();
+  }
+
+  async stop(reason: StopReason): Promise<void> {
+    if (this.state === "down") return;
+    this.#life.set(this, "flush");
+    this.#listening?.close();
+    this.#scanTimer?.cancel();
+    this.#sweepTimer?.cancel();
+    this.#context.scheduler.cancel(this.#job);
+    const fib = this.#fib;
+    this.#fib = undefined;
+    this.#metrics.clear();
+    this.#dormant.clear();
+    const leaving = reason.kind === "shutdown" || reason.kind === "graceful-restart";
+    const keep = reason.kind === "graceful-restart" || (leaving && this.#config.persist);
+    await fib?.close({ keep });
+    for (const channel of this.channels) channel.close();
+    this.#life.set(this, "down");
+  }
+
+  reconfigure(config: KernelConfig, soft: boolean): void {
+    this.#config = config;
+    for (const [i, channel] of this.channels.entries()) reconfigureChannel(channel, config.channels[i], soft);
+    this.#armScan();
+  }
+
+  reload(direction: "in" | "out" | "both"): boolean {
+    for (const channel of this.channels) {
+      if (direction !== "out") channel.reload("in");
+      if (direction !== "in") channel.reload("out");
+    }
+    this.#scan();
+    return true;
+  }
+
+  status(): ProtocolStatus {
+    return { kind: "plain" };
+  }
+
+  /** Why a route is not in the kernel, in the kernel's words; for `why`. */
+  failure(prefix: Prefix): RouteFailure | undefined {
+    const metric = this.#metrics.get(formatPrefix(prefix));
+    return metric === undefined ? undefined : this.#fib?.status(prefix, metric).failure;
+  }
+
+  #openFib(kernel: NonNullable<ProtocolContext["kernel"]>): Fib {
+    return new Fib(kernel, {
+      family: this.channels[0]?.table.netType === "ipv6" ? 6 : 4,
+      table: this.#config.kernelTable,
+      onFailures: (failures) => this.#failed(failures),
+      onRepair: ({ what, route }) => {
+        const words = { missing: "was deleted by others", changed: "was changed by others", alien: "is not ours" };
+        this.#say("warning", `Kernel route ${formatPrefix(route.prefix)} ${words[what]}, put right`);
+      },
+      onTrouble: (error) => this.#say("warning", error.message),
+      ...(this.#config.learn
+        ? { onForeign: (prefix: Prefix, routes: readonly KernelRoute[]) => this.#learn(prefix, routes) }
+        : {}),
+    });
+  }
+
+  #started(): void {
+    this.#armScan();
+    this.#sweepWhenComplete();
+  }
+
+  /** Small changes go out in this turn: a best-path change is in the kernel within a millisecond. */
+  #exportNow(): void {
+    if (this.state === "up" && this.#drain()) this.#context.scheduler.run(this.#job);
+  }
+
+  #drain(): boolean {
+    const channel = this.channels[0];
+    if (!channel || this.state !== "up") return false;
+    const changes = channel.drain(SLICE);
+    for (const change of changes) this.#export(change);
+    return changes.length === SLICE;
+  }
+
+  #export(change: ExportChange): void {
+    const key = formatPrefix(change.net);
+    const old = this.#metrics.get(key);
+    const { attributes } = change;
+    const wanted = attributes && toKernelRoute(change.net, attributes, this.#config.metric, this.#context.interfaces);
+    if (attributes && !wanted) this.#dormant.set(key, change);
+    else this.#dormant.delete(key);
+    if (old !== undefined && old !== wanted?.metric) {
+      this.#fib?.unset(change.net, old);
+      this.#metrics.delete(key);
+    }
+    if (!wanted) return;
+    this.#metrics.set(key, wanted.metric);
+    this.#fib?.set(wanted);
+  }
+
+  /** Routes by an interface that came back go in again; those by one that left went with it, in the kernel. */
+  #interfaceChanged(name: string): void {
+    for (const change of [...this.#dormant.values()]) {
+      if (change.attributes?.nextHops?.some((hop) => hop.iface === name)) this.#export(change);
+    }
+  }
+
+  #learn(prefix: Prefix, routes: readonly KernelRoute[]): void {
+    const channel = this.channels[0];
+    // The best of several is what the kernel forwards by; its own housekeeping is no route to learn.
+    const best = routes.filter(isLearnable).sort((a, b) => a.metric - b.metric)[0];
+    if (best) channel?.announce(prefix, fromKernelRoute(best, this.#context.interfaces));
+    else channel?.withdraw(prefix);
+  }
+
+  #sweepWhenComplete(): void {
+    this.#sweepTimer?.cancel();
+    const fib = this.#fib;
+    if (!fib || this.state !== "up") return;
+    const { clock, protocols } = this.#context;
+    const waiting = protocols().some((protocol) => protocol.synced === false && protocol.state !== "down");
+    if (!waiting || clock.now() >= this.#sweepBy) {
+      // The last routes may still wait for export in this turn.
+      while (this.#drain());
+      fib.sweep();
+      return;
+    }
+    this.#sweepTimer = clock.at(clock.now() + SWEEP_CHECK_MS, () => this.#sweepWhenComplete());
+  }
+
+  #longestWait(): number {
+    const { persist, gracefulRestart } = this.#config;
+    return persist || gracefulRestart ? this.#context.config().gracefulRestartWait : LEFTOVERS_S;
+  }
+
+  #armScan(): void {
+    this.#scanTimer?.cancel();
+    if (!this.#fib || this.state !== "up") return;
+    const { clock } = this.#context;
+    const seconds = Math.max(1, this.#config.scanTime);
+    this.#scanTimer = clock.at(clock.now() + seconds * 1000, () => this.#scan());
+  }
+
+  #scan(): void {
+    this.#fib?.scan().catch((error: unknown) => this.#say("warning", `Scan failed: ${(error as Error).message}`));
+    this.#armScan();
+  }
+
+  #failed(failures: readonly RouteFailure[]): void {
+    for (const { change, message } of failures.slice(0, FAILURES_NAMED)) {
+      this.#say("warning", `Cannot ${change.op} kernel route ${formatPrefix(change.route.prefix)}: ${message}`);
+    }
+    const more = failures.length - FAILURES_NAMED;
+    if (more > 0) this.#say("warning", `Cannot change ${more} more kernel routes, first by the same reasons`);
+  }
+
+  #say(level: "warning" | "error", text: string): void {
+    this.#context.log(level, `${this.name}: ${text}`, { protocol: this.name });
+  }
+}
+
+/** The kernel's own (connected, local) and redirects are not for tables; tables of others are not read. */
+function isLearnable(route: KernelRoute): boolean {
+  const usable = route.kind !== "local" && route.kind !== "broadcast" && route.kind !== "other";
+  return usable && route.protocol !== KERNEL && route.protocol !== REDIRECT;
+}
+
+const KERNEL = 2; // RTPROT_KERNEL
+const REDIRECT = 1; // RTPROT_REDIRECT
+/** Routes handed to the Fib in one turn. */
+const SLICE = 1000;
+const SWEEP_CHECK_MS = 250;
+/** How long routes of a crashed predecessor stay when nothing asks to keep them longer. */
+const LEFTOVERS_S = 30;
+const FAILURES_NAMED = 5;
