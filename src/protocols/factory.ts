@@ -33,6 +33,6 @@ export function createProtocol(config: ProtocolConfig, context: ProtocolContext,
     case "mrt":
       return new MrtProtocol(config, context);
     case "foreign":
-      return new ForeignProtocol(config, context);
+      return new ForeignProtocol(config, context, config.proto);
   }
 }

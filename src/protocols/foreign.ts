@@ -3,7 +3,7 @@
  * keeps BIRD's verdict, and shown as `down` with 'not implemented'; nothing of them runs.
  */
 import type { Channel } from "../../protocol/rib/channel.ts";
-import type { DebugFlag, ForeignConfig } from "../config/schema.ts";
+import type { DebugFlag, ProtocolConfig } from "../config/schema.ts";
 import type { Millis } from "../host.ts";
 import { Lifecycle } from "./lifecycle.ts";
 import type { Protocol, ProtocolContext, ProtocolState, ProtocolStatus } from "./protocol.ts";
@@ -14,12 +14,12 @@ export class ForeignProtocol implements Protocol {
   readonly info = "not implemented";
   readonly channels: readonly Channel[] = [];
   readonly table: string;
-  config: ForeignConfig;
+  config: ProtocolConfig;
   readonly #life: Lifecycle;
 
-  constructor(config: ForeignConfig, context: ProtocolContext) {
+  constructor(config: ProtocolConfig, context: ProtocolContext, proto: string) {
     this.name = config.name;
-    this.proto = config.proto;
+    this.proto = proto;
     this.table = config.channels[0]?.table ?? "---";
     this.config = config;
     this.#life = new Lifecycle(config, context);
@@ -49,7 +49,7 @@ export class ForeignProtocol implements Protocol {
     // it never runs
   }
 
-  reconfigure(config: ForeignConfig): void {
+  reconfigure(config: ProtocolConfig): void {
     this.config = config;
   }
 
