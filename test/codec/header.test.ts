@@ -44,14 +44,23 @@ const HEADERS: readonly [string, string, string][] = [
   ["type 0", `${MARKER} 0013 00`, "1/3 00"],
   ["type 6, the dynamic capability of CVE-2022-37032", `${MARKER} 0017 06 00000000`, "1/3 06"],
   ["type 255", `${MARKER} 0013 ff`, "1/3 ff"],
-  ["a good one, then a bad one: nothing behind it is read", `${toHex(KEEPALIVE)} ${MARKER} 0013 07 ${toHex(KEEPALIVE)}`, "4:19 1/3 07"],
+  [
+    "a good one, then a bad one: nothing behind it is read",
+    `${toHex(KEEPALIVE)} ${MARKER} 0013 07 ${toHex(KEEPALIVE)}`,
+    "4:19 1/3 07",
+  ],
 ];
 
 describe("Framer", () => {
   test.each(HEADERS)("%s", (_, octets, expected) => {
     expect(framed(new Framer(), [hex(octets)])).toBe(expected);
     // The same whatever the segments are.
-    expect(framed(new Framer(), [...hex(octets)].map((octet) => Uint8Array.of(octet)))).toBe(expected);
+    expect(
+      framed(
+        new Framer(),
+        [...hex(octets)].map((octet) => Uint8Array.of(octet)),
+      ),
+    ).toBe(expected);
   });
 
   test("announced extended messages lift the limit of UPDATE, NOTIFICATION and ROUTE-REFRESH only", () => {

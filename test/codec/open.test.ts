@@ -63,7 +63,9 @@ describe("OPEN", () => {
   test.each(OPENS)("%s", (_, octets, expected) => {
     expect(outcome(octets)).toBe(expected);
     const [finding] = inspectMessage(octets).findings;
-    const seen = finding ? `reset ${finding.code}/${finding.subcode} ${toHex(finding.data ?? new Uint8Array())}`.trim() : "open";
+    const seen = finding
+      ? `reset ${finding.code}/${finding.subcode} ${toHex(finding.data ?? new Uint8Array())}`.trim()
+      : "open";
     expect(seen).toBe(expected); // the lens agrees with the session
   });
 
@@ -175,6 +177,8 @@ describe("capabilities", () => {
   test("long host names are cut between characters", () => {
     const capabilities = [{ code: 73, hostname: "ä".repeat(200), domain: "x" }] as const;
     const octets = encodeMessage({ type: "open", myAs: 1, holdTime: 9, bgpId: 1, capabilities }, EBGP);
-    expect((decodeMessage(octets, EBGP) as Open).capabilities).toEqual([{ code: 73, hostname: "ä".repeat(126), domain: "x" }]);
+    expect((decodeMessage(octets, EBGP) as Open).capabilities).toEqual([
+      { code: 73, hostname: "ä".repeat(126), domain: "x" },
+    ]);
   });
 });

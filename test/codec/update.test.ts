@@ -33,10 +33,18 @@ const FRAMING: readonly [string, Uint8Array, string][] = [
   ["last attribute exceeds the list", update({ attributes: `${MANDATORY} c0 08 08 00010001`, nlri: TEN }), "TAW 8:3/1"],
   ["one octet left", update({ attributes: `${MANDATORY} c0`, nlri: TEN }), "TAW 0:3/1"],
   ["two octets left", update({ attributes: `${MANDATORY} c008`, nlri: TEN }), "TAW 0:3/1"],
-  ["three octets left with the extended-length bit", update({ attributes: `${MANDATORY} d00801`, nlri: TEN }), "TAW 0:3/1"],
+  [
+    "three octets left with the extended-length bit",
+    update({ attributes: `${MANDATORY} d00801`, nlri: TEN }),
+    "TAW 0:3/1",
+  ],
   ["overrun, no NLRI", update({ attributes: `${MANDATORY} c0 08 08 00010001` }), "reset 3/1"],
   ["octet left, no NLRI", update({ withdrawn: TEN, attributes: `${MANDATORY} c0` }), "reset 3/1"],
-  ["TAW-class error, no NLRI: the attribute's own subcode", update({ attributes: ORIGIN.replace("00", "03") }), "reset 3/6 40010103"],
+  [
+    "TAW-class error, no NLRI: the attribute's own subcode",
+    update({ attributes: ORIGIN.replace("00", "03") }),
+    "reset 3/6 40010103",
+  ],
   ["discard-class error, no NLRI", update({ attributes: attribute(0x40, 6, "00") }), "discard 6:3/5"],
   ["valid attributes, no NLRI", update({ attributes: MANDATORY }), "fine"],
   ["empty UPDATE", update({}), "fine"],
@@ -47,10 +55,22 @@ const FRAMING: readonly [string, Uint8Array, string][] = [
   ["withdrawn prefix cut", update({ withdrawn: "18 0a" }), "reset 3/10"],
   ["TAW with unparsable NLRI", update({ attributes: MANDATORY.replace("00", "07"), nlri: "21" }), "reset 3/10"],
   ["NLRI without attributes", update({ nlri: TEN }), "TAW 1:3/3, TAW 2:3/3, TAW 3:3/3"],
-  ["NLRI with unknown attributes only", update({ attributes: attribute(0xc0, 99, "00"), nlri: TEN }), "TAW 1:3/3, TAW 2:3/3, TAW 3:3/3"],
-  ["CVE-2023-46753: one optional attribute only", update({ attributes: attribute(0xc0, 31, "00".repeat(16)), nlri: TEN }), "TAW 1:3/3, TAW 2:3/3, TAW 3:3/3"],
+  [
+    "NLRI with unknown attributes only",
+    update({ attributes: attribute(0xc0, 99, "00"), nlri: TEN }),
+    "TAW 1:3/3, TAW 2:3/3, TAW 3:3/3",
+  ],
+  [
+    "CVE-2023-46753: one optional attribute only",
+    update({ attributes: attribute(0xc0, 31, "00".repeat(16)), nlri: TEN }),
+    "TAW 1:3/3, TAW 2:3/3, TAW 3:3/3",
+  ],
   ["NEXT_HOP missing", update({ attributes: ORIGIN + AS_PATH, nlri: TEN }), "TAW 3:3/3"],
-  ["a malformed attribute is not missing as well", update({ attributes: ORIGIN.replace("00", "07") + AS_PATH + NEXT_HOP, nlri: TEN }), "TAW 1:3/6"],
+  [
+    "a malformed attribute is not missing as well",
+    update({ attributes: ORIGIN.replace("00", "07") + AS_PATH + NEXT_HOP, nlri: TEN }),
+    "TAW 1:3/6",
+  ],
   ["path ids without add-path", update({ attributes: MANDATORY, nlri: "00000001 21 0a" }), "reset 3/10"],
 ];
 
@@ -87,9 +107,12 @@ describe("framing and NLRI", () => {
     expect(prefixes(announced)).toEqual(["11.0.0.0/8 #4294967295", "0.0.0.0/0 #0"]);
   });
 
-  test.each(["00000001", "000001", "00000001 21 0a00000000", "00000001 08"])("cut or impossible behind a path id: %s", (nlri) => {
-    expect(outcome(update({ attributes: MANDATORY, nlri }), PATHS)).toBe("reset 3/10");
-  });
+  test.each(["00000001", "000001", "00000001 21 0a00000000", "00000001 08"])(
+    "cut or impossible behind a path id: %s",
+    (nlri) => {
+      expect(outcome(update({ attributes: MANDATORY, nlri }), PATHS)).toBe("reset 3/10");
+    },
+  );
 
   test("IPv4 routes on a session without IPv4 are ignored, with a fault", () => {
     const octets = update({ withdrawn: TEN, attributes: MANDATORY, nlri: TEN });
@@ -148,17 +171,45 @@ const MP: readonly [string, string, string][] = [
   ["MP_REACH of 0 octets", mpReach(""), reset(mpReach(""))],
   ["MP_UNREACH of 2 octets", mpUnreach("0002"), reset(mpUnreach("0002"))],
   ["IPv6 next hop of 0 octets", mpReach("0002 01 00 00 20 20010db8"), reset(mpReach("0002 01 00 00 20 20010db8"))],
-  ["IPv6 next hop of 4 octets", mpReach("0002 01 04 c0000201 00 20 20010db8"), reset(mpReach("0002 01 04 c0000201 00 20 20010db8"))],
-  ["IPv6 next hop of 24 octets", mpReach(`0002 01 18 ${"20".repeat(24)} 00`), reset(mpReach(`0002 01 18 ${"20".repeat(24)} 00`))],
-  ["IPv4 next hop of 16 octets, not negotiated", mpReach(`0001 01 ${V6_NEXT_HOP} 00 08 0a`), reset(mpReach(`0001 01 ${V6_NEXT_HOP} 00 08 0a`))],
-  ["IPv4 next hop of 5 octets", mpReach("0001 01 05 c000020100 00 08 0a"), reset(mpReach("0001 01 05 c000020100 00 08 0a"))],
+  [
+    "IPv6 next hop of 4 octets",
+    mpReach("0002 01 04 c0000201 00 20 20010db8"),
+    reset(mpReach("0002 01 04 c0000201 00 20 20010db8")),
+  ],
+  [
+    "IPv6 next hop of 24 octets",
+    mpReach(`0002 01 18 ${"20".repeat(24)} 00`),
+    reset(mpReach(`0002 01 18 ${"20".repeat(24)} 00`)),
+  ],
+  [
+    "IPv4 next hop of 16 octets, not negotiated",
+    mpReach(`0001 01 ${V6_NEXT_HOP} 00 08 0a`),
+    reset(mpReach(`0001 01 ${V6_NEXT_HOP} 00 08 0a`)),
+  ],
+  [
+    "IPv4 next hop of 5 octets",
+    mpReach("0001 01 05 c000020100 00 08 0a"),
+    reset(mpReach("0001 01 05 c000020100 00 08 0a")),
+  ],
   ["next hop beyond the attribute", mpReach("0002 01 10 2001"), reset(mpReach("0002 01 10 2001"))],
   ["no reserved octet", mpReach(`0002 01 ${V6_NEXT_HOP}`), reset(mpReach(`0002 01 ${V6_NEXT_HOP}`))],
-  ["prefix of 129 bits", mpReach(`0002 01 ${V6_NEXT_HOP} 00 81 ${"20".repeat(17)}`), reset(mpReach(`0002 01 ${V6_NEXT_HOP} 00 81 ${"20".repeat(17)}`))],
-  ["last prefix cut", mpReach(`0002 01 ${V6_NEXT_HOP} 00 20 2001`), reset(mpReach(`0002 01 ${V6_NEXT_HOP} 00 20 2001`))],
+  [
+    "prefix of 129 bits",
+    mpReach(`0002 01 ${V6_NEXT_HOP} 00 81 ${"20".repeat(17)}`),
+    reset(mpReach(`0002 01 ${V6_NEXT_HOP} 00 81 ${"20".repeat(17)}`)),
+  ],
+  [
+    "last prefix cut",
+    mpReach(`0002 01 ${V6_NEXT_HOP} 00 20 2001`),
+    reset(mpReach(`0002 01 ${V6_NEXT_HOP} 00 20 2001`)),
+  ],
   ["withdrawn prefix of 129 bits", mpUnreach("0002 01 81"), reset(mpUnreach("0002 01 81"))],
   ["withdrawn prefix cut", mpUnreach("0002 01 40 2001"), reset(mpUnreach("0002 01 40 2001"))],
-  ["MP_REACH flagged transitive", mpReach(`0002 01 ${V6_NEXT_HOP} 00`, 0xc0), reset(mpReach(`0002 01 ${V6_NEXT_HOP} 00`, 0xc0))],
+  [
+    "MP_REACH flagged transitive",
+    mpReach(`0002 01 ${V6_NEXT_HOP} 00`, 0xc0),
+    reset(mpReach(`0002 01 ${V6_NEXT_HOP} 00`, 0xc0)),
+  ],
   ["MP_UNREACH flagged well-known", mpUnreach("0002 01", 0x40), reset(mpUnreach("0002 01", 0x40))],
   ["MP_REACH overruns the list", "80 0e 20 0002", "reset 3/9"],
   ["MP_UNREACH overruns the list", "90 0f 0100 0002", "reset 3/9"],
@@ -175,9 +226,17 @@ const MP: readonly [string, string, string][] = [
   ["next hop multicast", SET + mpReach(`0002 01 10 ff02${"00".repeat(14)} 00 20 20010db8`), "TAW 14:3/8"],
   ["NEXT_HOP of no use beside it is ignored", SET + MP_REACH + attribute(0x40, 3, "00000000"), "fine"],
   ["TAW-class error with MP NLRI", `${SET}${MP_REACH}${attribute(0xc0, 8, "00")}`, "TAW 8:3/5"],
-  ["TAW-class error with MP_REACH that is empty", SET + mpReach(`0002 01 ${V6_NEXT_HOP} 00`) + attribute(0xc0, 8), "reset 3/5 c00800"],
+  [
+    "TAW-class error with MP_REACH that is empty",
+    SET + mpReach(`0002 01 ${V6_NEXT_HOP} 00`) + attribute(0xc0, 8),
+    "reset 3/5 c00800",
+  ],
   ["TAW-class error beside MP_UNREACH", mpUnreach("0002 01 20 20010db8") + attribute(0xc0, 8), "reset 3/5 c00800"],
-  ["COMMUNITY error and next-hop length error: the strongest wins", `${attribute(0xc0, 8)}${mpReach("0002 01 00 00 20 20010db8")}`, reset(mpReach("0002 01 00 00 20 20010db8"))],
+  [
+    "COMMUNITY error and next-hop length error: the strongest wins",
+    `${attribute(0xc0, 8)}${mpReach("0002 01 00 00 20 20010db8")}`,
+    reset(mpReach("0002 01 00 00 20 20010db8")),
+  ],
 ];
 
 describe("MP_REACH_NLRI and MP_UNREACH_NLRI", () => {
@@ -188,12 +247,9 @@ describe("MP_REACH_NLRI and MP_UNREACH_NLRI", () => {
       update({ withdrawn: TEN, attributes: mpUnreach("0002 01 10 2001") + MP_REACH + MANDATORY, nlri: "00" }),
     );
     expect(verdict).toBe("none");
-    expect([withdrawn, announced, attributes.mpReach?.nlri ?? [], attributes.mpUnreach?.nlri ?? []].map(prefixes)).toEqual([
-      ["10.0.0.0/8"],
-      ["0.0.0.0/0"],
-      ["2001:db8::/32"],
-      ["2001::/16"],
-    ]);
+    expect(
+      [withdrawn, announced, attributes.mpReach?.nlri ?? [], attributes.mpUnreach?.nlri ?? []].map(prefixes),
+    ).toEqual([["10.0.0.0/8"], ["0.0.0.0/0"], ["2001:db8::/32"], ["2001::/16"]]);
   });
 
   test("MP_UNREACH and IPv4 NLRI without attributes: the MP prefixes are withdrawn, the others TAW (CVE-2023-47234)", () => {
@@ -215,7 +271,9 @@ describe("MP_REACH_NLRI and MP_UNREACH_NLRI", () => {
     ["fe80000000000000 0000000000000001", ["2001:db8::1", "fe80::1"], ["2001:db8::1", "fe80::1"]],
     ["20010db800000000 0000000000000002", ["2001:db8::1"], ["2001:db8::1", "2001:db8::2"]],
   ])("a second next hop that is not link-local means nothing: %s", (second, session, lens) => {
-    const octets = update({ attributes: `${SET}${mpReach(`0002 01 20 20010db8000000000000000000000001 ${second} 00 00`)}` });
+    const octets = update({
+      attributes: `${SET}${mpReach(`0002 01 20 20010db8000000000000000000000001 ${second} 00 00`)}`,
+    });
     expect(read(octets).attributes.mpReach?.nextHops.map(formatAddress)).toEqual(session);
     expect(inspectMessage(octets).update?.attributes.mpReach?.nextHops.map(formatAddress)).toEqual(lens);
   });
@@ -264,7 +322,10 @@ describe("the lens", () => {
   });
 
   test("all that is wrong, strongest first, with offsets", () => {
-    const octets = update({ attributes: `${attribute(0x40, 6, "00")}${ORIGIN.replace("00", "05")}${AS_PATH}${NEXT_HOP}`, nlri: "08 0a 21" });
+    const octets = update({
+      attributes: `${attribute(0x40, 6, "00")}${ORIGIN.replace("00", "05")}${AS_PATH}${NEXT_HOP}`,
+      nlri: "08 0a 21",
+    });
     expect(inspectMessage(octets, UNKNOWN_CONTEXT).findings).toEqual([
       {
         action: "session-reset",
