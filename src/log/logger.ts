@@ -8,8 +8,9 @@ import { Descriptor, openLogFile, openStderr } from "./descriptor.ts";
 import { type LogEntry, printable, type Sink } from "./entry.ts";
 import { jsonSink } from "./json.ts";
 import { Limiter } from "./limiter.ts";
-import { syslogSink, unixDatagrams } from "./syslog.ts";
+import { syslogSink } from "./syslog.ts";
 import { plainSink, rotatingSink, textSink } from "./text-sinks.ts";
+import { unixDatagrams } from "./unix-datagram.ts";
 
 export type LogListener = (level: LogClass, text: string) => void;
 
@@ -36,6 +37,7 @@ export class LogTargetError extends Error {
 interface Outlet {
   readonly classes: ReadonlySet<LogClass> | "all";
   readonly sink: Sink;
+  readonly stderr: boolean;
 }
 
 export class Logger {
@@ -75,7 +77,9 @@ export class Logger {
     this.#timeFormat = config.timeformat.log.format;
     const outlets: Outlet[] = [];
     try {
-      for (const target of config.log) outlets.push({ classes: target.classes, sink: this.#open(target) });
+      for (const target of config.log) {
+        outlets.push({ classes: target.classes, sink: this.#open(target), stderr: target.kind === "stderr" });
+      }
     } catch (error) {
       for (const { sink } of outlets) sink.close();
       throw error;
@@ -83,6 +87,11 @@ export class Logger {
     const old = this.#outlets;
     this.#outlets = outlets.length > 0 ? outlets : this.#defaults(false);
     for (const { sink } of old) sink.close();
+  }
+
+  /** Whether fatal words are seen on standard error; else the one who started us would see nothing. */
+  get reachesStderr(): boolean {
+    return this.#outlets.some(({ classes, stderr }) => stderr && (classes === "all" || classes.has("fatal")));
   }
 
   /** `echo`: every line, whatever the targets take. A listener that throws loses its line alone. */
@@ -155,11 +164,12 @@ export class Logger {
 
   /** BIRD's: syslog unless a debug stream was asked for, that one else; at the start standard error as well. */
   #defaults(initial: boolean): Outlet[] {
-    const outlets: Sink[] = [];
-    if (this.#debug.kind === "none") outlets.push(this.#openSyslog(DEFAULT_TAG));
-    if (this.#debugFile) outlets.push(unclosed(textSink(this.#debugFile, () => this.#timeFormat)));
-    if (initial || this.#debug.kind === "stderr") outlets.push(unclosed(plainSink(this.#stderr)));
-    return outlets.map((sink) => ({ classes: "all" as const, sink }));
+    const outlets: Outlet[] = [];
+    const add = (sink: Sink, stderr: boolean): unknown => outlets.push({ classes: "all", sink, stderr });
+    if (this.#debug.kind === "none") add(this.#openSyslog(DEFAULT_TAG), false);
+    if (this.#debugFile) add(unclosed(textSink(this.#debugFile, () => this.#timeFormat)), false);
+    if (initial || this.#debug.kind === "stderr") add(unclosed(plainSink(this.#stderr)), true);
+    return outlets;
   }
 }
 
