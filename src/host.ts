@@ -48,6 +48,8 @@ export interface Host {
   readonly random: Random;
   readonly log: Log;
   readonly scheduler: Scheduler;
+  /** Runs behind the current event, before any other. Left out: a microtask. */
+  readonly soon?: (callback: () => void) => void;
 }
 
 export function nodeClock(): Clock {

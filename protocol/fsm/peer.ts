@@ -64,6 +64,8 @@ export interface PeerState {
   readonly upAt?: Millis;
   /** Running while the socket takes nothing. */
   readonly sendHoldAt?: Millis;
+  /** A connection that is confirmed, but that a collision may still end: the other one is preferred. */
+  readonly contested?: { readonly slot: Slot; readonly until: Millis };
   readonly stale: StaleMap;
 }
 
@@ -140,6 +142,7 @@ export const NEW_PEER: PeerState = {
 export function stepPeer(state: PeerState, event: PeerEvent, now: Millis, config: PeerConfig): PeerStep {
   const run = new Run(state, now, config);
   run.handle(event);
+  run.reconsider();
   return { state: run.state, actions: run.actions };
 }
 
@@ -150,6 +153,7 @@ export function peerDeadline(state: PeerState): Millis {
     nextDeadline(state.again),
     state.wait?.kind === "error" ? state.wait.until : Number.POSITIVE_INFINITY,
     state.sendHoldAt ?? Number.POSITIVE_INFINITY,
+    state.contested?.until ?? Number.POSITIVE_INFINITY,
     staleDeadline(state.stale),
   );
 }
@@ -201,6 +205,17 @@ class Run {
       case "tick":
         return this.#tick();
     }
+  }
+
+  /** Nothing contests it any more, or for too long: the session is up after all. */
+  reconsider(): void {
+    const { contested } = this.state;
+    if (!contested) return;
+    const state = this.state[contested.slot];
+    if (state.name !== "OpenConfirm") return this.#drop("contested");
+    if (this.#now < contested.until && this.#loses(contested.slot, state)) return;
+    this.#drop("contested");
+    this.#take(contested.slot, { type: "keepalive" });
   }
 
   // ---- time
@@ -309,11 +324,24 @@ class Run {
     const before = this.state[slot];
     if (before.name === "Idle") return;
     if (slot === "out" && this.#holdsBack(before, event)) return;
+    if (before.name === "OpenConfirm" && event.type === "keepalive" && this.#loses(slot, before)) {
+      const until = this.state.contested?.until ?? this.#now + CONTESTED_MS;
+      const { holdTime } = before.session;
+      const holdAt = holdTime === 0 ? Number.POSITIVE_INFINITY : this.#now + holdTime * 1000;
+      return this.#set({ [slot]: { ...before, holdAt }, contested: { slot, until } });
+    }
+    // The peer sends routes on it: for the peer it is up, whatever we were waiting for
+    if (event.type === "update" && this.state.contested?.slot === slot) this.#take(slot, { type: "keepalive" });
+    this.#take(slot, event, text, data);
+  }
+
+  #take(slot: Slot, event: Event, text?: string, data?: Uint8Array): void {
+    const before = this.state[slot];
     const { state, actions } = step(before, event, this.#now, this.#fsm());
     if (event.type === "open" && state.name === "OpenConfirm" && !this.#survives(slot, state)) {
       return this.#after(slot, before, { type: "collision" }, { type: "stopped" });
     }
-    this.#settle(slot, state, actions, causeOf(event, actions, text, data));
+    this.#settle(slot, state, actions, causeOf(event, state, actions, text, data));
   }
 
   /** We do not dial while the peer's own connection is nearly there. */
@@ -330,11 +358,18 @@ class Run {
     const other: Slot = slot === "out" ? "in" : "out";
     if (this.state[other].name === "Established") return false;
     if (this.state[other].name !== "OpenConfirm") return true;
-    const { localId, peerId, localAs, peerAs } = state.session;
-    const keepOurs = localId > peerId || (localId === peerId && localAs > peerAs); // RFC 6286 §2.3
-    if (keepOurs !== (slot === "out")) return false;
+    if (!preferred(slot, state.session)) return false;
     this.#after(other, this.state[other], { type: "collision" }, { type: "stopped" });
     return true;
+  }
+
+  /**
+   * Whether the peer may still end this connection for the other one, whose OPEN of ours is under way:
+   * up now and down a moment later would be a flap.
+   */
+  #loses(slot: Slot, state: Running): boolean {
+    if (slot === "again" || preferred(slot, state.session)) return false;
+    return this.state[slot === "out" ? "in" : "out"].name === "OpenSent";
   }
 
   /** The peer has restarted: the old session ends without a word, its routes stay. */
@@ -463,16 +498,23 @@ class Run {
     this.state = { ...this.state, ...change };
   }
 
-  #drop(key: "wait" | "upAt" | "sendHoldAt"): void {
+  #drop(key: "wait" | "upAt" | "sendHoldAt" | "contested"): void {
     if (this.state[key] === undefined) return;
     const { [key]: _, ...rest } = this.state;
     this.state = rest as PeerState;
   }
 }
 
+/** Which connection a collision leaves: that of the side with the higher identifier, then AS (RFC 6286 §2.3). */
+function preferred(slot: Slot, { localId, peerId, localAs, peerAs }: Session): boolean {
+  const keepOurs = localId > peerId || (localId === peerId && localAs > peerAs);
+  return keepOurs === (slot === "out");
+}
+
 /** Undefined while the connection lives on. */
 function causeOf(
   event: Event,
+  state: State,
   actions: readonly Action[],
   text: string | undefined,
   data?: Uint8Array,
@@ -482,7 +524,7 @@ function causeOf(
   if (event.type === "tcp-failed") return { type: "socket", text: text ?? "Connection closed" };
   if (event.type === "notification")
     return { type: "received", code: event.code, subcode: event.subcode, data: data ?? new Uint8Array(0) };
-  return undefined;
+  return state.name === "Idle" ? { type: "socket", text: "Connection closed" } : undefined;
 }
 
 /** A connection that the peer opened is never dialled again by us. */
@@ -496,5 +538,6 @@ const SYN_UNANSWERED_MS = 5000;
 const FIRST_RETRY_MS = 500;
 const HELD_BACK_MS = 500;
 const SETTLED_MS = 5000;
+const CONTESTED_MS = 1000;
 /** RFC 9687 §3.1 */
 const SEND_HOLD_MS = 480_000;
