@@ -3,7 +3,7 @@
  * own, then prints one table. `smoke` makes the work small: it shows that the benchmarks run, not how fast.
  */
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
@@ -23,7 +23,9 @@ if (files.length === 0) {
 }
 
 // Beside node_modules, so that what is external is found.
-const directory = mkdtempSync(join(resolve(BENCH, ".."), "dist", "bench-"));
+const dist = resolve(BENCH, "../dist");
+mkdirSync(dist, { recursive: true });
+const directory = mkdtempSync(join(dist, "bench-"));
 let failed = 0;
 const rows = [];
 try {
