@@ -54,13 +54,16 @@ export class Connections {
     const held = bgp.halves[0].waitingOctets + bgp.halves[1].waitingOctets + bgp.listener.held;
     this.#held += held - flow.held;
     flow.held = held;
-    if (this.#held > MAX_HELD) this.#release();
+    if (this.#held > MAX_HELD) this.#release(at);
   }
 
   /** No more packets: what waits behind a hole waits in vain. */
   finish(): void {
     const flows = [...this.#flows.values()].sort((a, b) => a.stream - b.stream);
-    for (const flow of flows) this.#close(flow);
+    for (const flow of flows) {
+      for (const half of flow.bgp?.halves ?? []) half.abandon();
+      this.#close(flow, { frame: flow.last });
+    }
     this.#flows.clear();
   }
 
@@ -100,14 +103,14 @@ export class Connections {
     const known = this.#flows.get(key);
     if (known && !isNew(known, segment, direction)) {
       // The SYN of the next connection was missed, its answer was not.
-      if (reopens(known, segment, direction)) this.#restart(known);
+      if (reopens(known, segment, direction)) this.#restart(known, at);
       return known;
     }
-    if (known) this.#close(known);
+    if (known) this.#close(known, at);
     const flow = this.#create(segment, direction, at);
     this.#flows.delete(key); // so that a used key moves to the end
     this.#flows.set(key, flow);
-    if (this.#flows.size > MAX_CONNECTIONS) this.#forget();
+    if (this.#flows.size > MAX_CONNECTIONS) this.#forget(at);
     return flow;
   }
 
@@ -137,36 +140,36 @@ export class Connections {
   }
 
   /** Starts over in the same place. */
-  #restart(flow: Flow): void {
-    this.#close(flow);
+  #restart(flow: Flow, at: Moment): void {
+    this.#close(flow, at);
     flow.initial = [undefined, undefined];
     flow.acks = [undefined, undefined];
     if (flow.connection) flow.bgp = this.#bgp(flow.connection);
   }
 
-  #close(flow: Flow): void {
+  #close(flow: Flow, at: Moment): void {
     this.#held -= flow.held;
     flow.held = 0;
     for (const direction of [0, 1] as const) {
-      flow.bgp?.halves[direction].end();
+      flow.bgp?.halves[direction].end(at);
       flow.bgp?.listener.ended(direction);
     }
   }
 
   /** Gives up the holes and the half messages of the connections that were idle for longest. */
-  #release(): void {
+  #release(at: Moment): void {
     const holders = [...this.#flows.values()].filter((flow) => flow.held > 0).sort((a, b) => a.last - b.last);
     for (const flow of holders) {
       if (this.#held <= MAX_HELD / 2) return;
-      this.#restart(flow);
+      this.#restart(flow, at);
     }
   }
 
   /** A quarter of the connections, those that were idle for longest. */
-  #forget(): void {
+  #forget(at: Moment): void {
     const byAge = [...this.#flows].sort(([, a], [, b]) => Number(!!a.bgp) - Number(!!b.bgp) || a.last - b.last);
     for (const [key, flow] of byAge.slice(0, MAX_CONNECTIONS / 4)) {
-      this.#close(flow);
+      this.#close(flow, at);
       this.#flows.delete(key);
     }
   }

@@ -80,7 +80,8 @@ export class Dissector {
     const cut = this.#cut(at + total, end);
     const { segment } = this;
     const field = u16be(o, at + 6);
-    if ((field & 0x3fff) === 0) {
+    // A first fragment that the snap length cut will never be whole: what is there is read.
+    if ((field & 0x3fff) === 0 || (cut > 0 && (field & 0x1fff) === 0)) {
       segment.family = 4;
       segment.srcAt = at + 12;
       segment.dstAt = at + 16;
@@ -112,7 +113,8 @@ export class Dissector {
       if (p + 8 > stop) return false;
       if (next === FRAGMENT) {
         const field = u16be(o, p + 2);
-        if ((field & 0xfff9) !== 0) return cut === 0 && this.#ipv6Fragment(o, at, p, stop, depth);
+        const first = cut > 0 && (field & 0xfff8) === 0;
+        if ((field & 0xfff9) !== 0 && !first) return cut === 0 && this.#ipv6Fragment(o, at, p, stop, depth);
         next = o[p]!;
         p += 8;
         continue;

@@ -56,6 +56,11 @@ export class MessageFinder implements Outlet {
     this.#gap = { missing, skipped: started ? 0 : head, since: at };
   }
 
+  abandoned(missing: number, waiting: number, at: Moment): void {
+    this.gap(missing, at);
+    if (this.#gap) this.#gap.skipped += waiting;
+  }
+
   /** Nothing more will come. A message that is not whole was never sent as far as anybody knows. */
   end(): void {
     const gap = this.#gap;

@@ -13,6 +13,8 @@ export interface Outlet {
   data(octets: Uint8Array, at: Moment): void;
   /** @param missing octets that never came */
   gap(missing: number, at: Moment): void;
+  /** The capture ended with `waiting` octets behind a hole that nobody acknowledged. */
+  abandoned(missing: number, waiting: number, at: Moment): void;
 }
 
 export class Reassembly {
@@ -71,6 +73,7 @@ export class Reassembly {
     const total = octets.length + cut;
     const past = -distance(seq, this.#next!); // octets that came before
     if (total === 0 || past >= total) return;
+    this.#givenTime(at);
     if (past >= 0 && this.#waiting.length === 0) {
       this.#deliver(octets.subarray(Math.min(past, octets.length)), at);
       this.#lose(Math.min(cut, total - past), at);
@@ -109,14 +112,22 @@ export class Reassembly {
   }
 
   /** Ends the direction: nobody will send again what is missing. */
-  end(at?: Moment): void {
-    while (this.#waiting.length > 0) this.#skipHole(at ?? this.#waiting[0]!.at);
+  end(at: Moment): void {
+    while (this.#waiting.length > 0) this.#skipHole(at);
     this.#closed = true;
   }
 
-  /** Gives up the first hole, if any: for whoever has to save memory. */
-  giveUp(at: Moment): void {
-    if (this.#waiting.length > 0) this.#skipHole(at);
+  /**
+   * The capture ends. What is missing may have been sent again after it: what waits is no stream, and is only counted, so
+   * that nothing is lost without a word.
+   */
+  abandon(): void {
+    const first = this.#waiting[0];
+    if (!first || this.#closed) return;
+    this.#closed = true;
+    this.#outlet.abandoned(distance(first.seq, this.#next!), this.#waitingOctets, first.at);
+    this.#waiting = [];
+    this.#waitingOctets = 0;
   }
 
   /** Where a reset may stand to be believed: within what a receiver would look at (RFC 5961 §3.2). */
@@ -181,6 +192,15 @@ export class Reassembly {
     if (done > 0) this.#waiting.splice(0, done);
   }
 
+  /** Of a one-sided capture nobody ever acknowledges anything: there time has to tell that a hole stays. */
+  #givenTime(at: Moment): void {
+    while (this.#waiting.length > 0) {
+      const since = this.#waiting[0]!.at.seconds;
+      if (since === undefined || at.seconds === undefined || at.seconds - since <= PATIENCE_SECONDS) return;
+      this.#skipHole(at);
+    }
+  }
+
   #skipHole(at: Moment): void {
     const first = this.#waiting[0]!;
     this.#lose(distance(first.seq, this.#next!), at);
@@ -229,5 +249,7 @@ function distance(a: number, b: number): number {
 const MAX_WAITING = 1 << 20;
 /** And in how many pieces: each costs memory beside its octets. */
 const MAX_PIECES = 16_384;
+/** BGP's usual hold time: a session whose octets came no further for so long is over. */
+const PATIENCE_SECONDS = 180;
 /** The largest window TCP has (RFC 7323 §2.3). */
 const MAX_WINDOW = 1 << 30;
