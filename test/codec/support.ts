@@ -4,7 +4,7 @@ import { NotificationError } from "../../protocol/codec/error.ts";
 import { decodeMessage } from "../../protocol/codec/message.ts";
 import type { Update } from "../../protocol/codec/update.ts";
 
-export const MARKER = "ff".repeat(16);
+export const MARKER: string = "ff".repeat(16);
 
 export const EBGP: CodecContext = DEFAULT_CONTEXT;
 export const IBGP: CodecContext = { ...DEFAULT_CONTEXT, peer: "ibgp" };
