@@ -1,7 +1,7 @@
 /** Channels from configuration: what is the same for every protocol but bgp, which has its own kind. */
 import { Channel } from "../../protocol/rib/channel.ts";
 import { RouteKind } from "../../protocol/rib/route.ts";
-import type { ChannelConfig, ProtocolCommon, ProtocolConfig } from "../config/schema.ts";
+import type { ChannelConfig, ProtocolConfig } from "../config/schema.ts";
 import type { ProtocolContext } from "./protocol.ts";
 
 const KINDS: Partial<Record<ProtocolConfig["kind"], RouteKind>> = {
@@ -13,21 +13,25 @@ const KINDS: Partial<Record<ProtocolConfig["kind"], RouteKind>> = {
 };
 
 /** Makes the channel, with a route source of its own, closed. */
-export function channelFor(
-  context: ProtocolContext,
-  protocol: string,
-  kind: ProtocolConfig["kind"],
-  config: ChannelConfig,
-  common: ProtocolCommon,
-): Channel {
+export function channelFor(context: ProtocolContext, protocol: ProtocolConfig, config: ChannelConfig): Channel {
   const table = context.rib.table(config.table);
-  if (!table) throw new Error(`${protocol}: no table ${config.table}`); // the loader has checked it
+  if (!table) throw new Error(`${protocol.name}: no table ${config.table}`); // the loader has checked it
   const source = context.rib.addSource({
-    protocol: common.name,
-    kind: KINDS[kind] ?? RouteKind.Static,
+    protocol: protocol.name,
+    kind: KINDS[protocol.kind] ?? RouteKind.Static,
     preference: config.preference,
   });
-  return new Channel({ ...channelOptions(config), protocol, table, source });
+  const igp = protocol.kind === "static" ? [protocol.igpTable, protocol.igpTable6] : [];
+  const [igpTable, igpTable6] = igp.map((name) => (name === undefined ? undefined : context.rib.table(name)));
+  return new Channel({
+    ...channelOptions(config),
+    protocol: protocol.name,
+    table,
+    source,
+    igpTable,
+    igpTable6,
+    mergePaths: protocol.kind === "kernel" ? protocol.mergePaths : false,
+  });
 }
 
 /** Changes what can change while the channel is up: filters, limits, preference. */
@@ -45,5 +49,6 @@ function channelOptions(config: ChannelConfig) {
     importLimit: config.importLimit,
     receiveLimit: config.receiveLimit,
     exportLimit: config.exportLimit,
+    rpkiReload: config.rpkiReload,
   };
 }

@@ -36,7 +36,7 @@ export class DirectProtocol implements Protocol {
     this.#config = config;
     this.#context = context;
     this.#life = new Lifecycle(config, context);
-    this.channels = config.channels.map((channel) => channelFor(context, this.name, "direct", channel, config));
+    this.channels = config.channels.map((channel) => channelFor(context, config, channel));
   }
 
   get config(): DirectConfig {

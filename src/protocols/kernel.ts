@@ -6,7 +6,8 @@
  * sent its End-of-RIB, or a bounded time is over): a restart leaves no gap in forwarding.
  */
 import { Fib, type KernelRoute, type RouteFailure } from "../../fib/index.ts";
-import type { Channel, ExportChange } from "../../protocol/rib/channel.ts";
+import type { Channel } from "../../protocol/rib/channel.ts";
+import type { ExportChange } from "../../protocol/rib/exporter.ts";
 import { formatPrefix, type Prefix } from "../../protocol/wire/address.ts";
 import type { DebugFlag, KernelConfig } from "../config/schema.ts";
 import type { Job, Millis, Timer } from "../host.ts";
@@ -24,10 +25,8 @@ export class KernelProtocol implements Protocol {
   readonly #life: Lifecycle;
   readonly #context: ProtocolContext;
   #fib: Fib | undefined;
-  /** Metric under which each exported prefix stands, to find it again. */
-  readonly #metrics = new Map<string, number>();
-  /** Exported, but no interface leads there now. */
-  readonly #dormant = new Map<string, ExportChange>();
+  /** What is exported, and under which metric; undefined: dormant, no interface leads there now. */
+  readonly #exported = new Map<string, { readonly change: ExportChange; readonly metric: number | undefined }>();
   #scanTimer: Timer | undefined;
   #sweepTimer: Timer | undefined;
   #sweepBy: Millis = 0;
@@ -39,7 +38,7 @@ export class KernelProtocol implements Protocol {
     this.#config = config;
     this.#context = context;
     this.#life = new Lifecycle(config, context);
-    this.channels = config.channels.map((channel) => channelFor(context, this.name, "kernel", channel, config));
+    this.channels = config.channels.map((channel) => channelFor(context, config, channel));
     for (const channel of this.channels) channel.onExport = () => this.#exportNow();
   }
 
@@ -94,8 +93,7 @@ export class KernelProtocol implements Protocol {
     this.#context.scheduler.cancel(this.#job);
     const fib = this.#fib;
     this.#fib = undefined;
-    this.#metrics.clear();
-    this.#dormant.clear();
+    this.#exported.clear();
     const leaving = reason.kind === "shutdown" || reason.kind === "graceful-restart";
     const keep = reason.kind === "graceful-restart" || (leaving && this.#config.persist);
     await fib?.close({ keep });
@@ -104,8 +102,11 @@ export class KernelProtocol implements Protocol {
   }
 
   reconfigure(config: KernelConfig, soft: boolean): void {
+    const old = this.#config;
     this.#config = config;
     for (const [i, channel] of this.channels.entries()) reconfigureChannel(channel, config.channels[i], soft);
+    const other = old.kernelTable !== config.kernelTable || old.metric !== config.metric;
+    if (other || old.learn !== config.learn) this.#reopen({ keep: !other });
     this.#armScan();
   }
 
@@ -124,8 +125,27 @@ export class KernelProtocol implements Protocol {
 
   /** Why a route is not in the kernel, in the kernel's words; for `why`. */
   failure(prefix: Prefix): RouteFailure | undefined {
-    const metric = this.#metrics.get(formatPrefix(prefix));
+    const metric = this.#exported.get(formatPrefix(prefix))?.metric;
     return metric === undefined ? undefined : this.#fib?.status(prefix, metric).failure;
+  }
+
+  /** Another kernel table, metric or way of learning: the same wishes, told to a new Fib. */
+  #reopen({ keep }: { readonly keep: boolean }): void {
+    const { kernel } = this.#context;
+    const old = this.#fib;
+    if (!kernel || !old || this.state !== "up") return;
+    this.#fib = this.#openFib(kernel);
+    const fib = this.#fib;
+    const changes = [...this.#exported.values()].map(({ change }) => change);
+    this.#exported.clear();
+    for (const change of changes) this.#export(change);
+    old
+      .close({ keep })
+      .then(() => fib.start())
+      .then(
+        () => this.#started(),
+        (error: unknown) => this.#say("error", `Cannot read the kernel's routes: ${(error as Error).message}`),
+      );
   }
 
   #openFib(kernel: NonNullable<ProtocolContext["kernel"]>): Fib {
@@ -164,24 +184,20 @@ export class KernelProtocol implements Protocol {
 
   #export(change: ExportChange): void {
     const key = formatPrefix(change.net);
-    const old = this.#metrics.get(key);
+    const old = this.#exported.get(key)?.metric;
     const { attributes } = change;
     const wanted = attributes && toKernelRoute(change.net, attributes, this.#config.metric, this.#context.interfaces);
-    if (attributes && !wanted) this.#dormant.set(key, change);
-    else this.#dormant.delete(key);
-    if (old !== undefined && old !== wanted?.metric) {
-      this.#fib?.unset(change.net, old);
-      this.#metrics.delete(key);
-    }
-    if (!wanted) return;
-    this.#metrics.set(key, wanted.metric);
-    this.#fib?.set(wanted);
+    if (attributes) this.#exported.set(key, { change, metric: wanted?.metric });
+    else this.#exported.delete(key);
+    if (old !== undefined && old !== wanted?.metric) this.#fib?.unset(change.net, old);
+    if (wanted) this.#fib?.set(wanted);
   }
 
   /** Routes by an interface that came back go in again; those by one that left went with it, in the kernel. */
   #interfaceChanged(name: string): void {
-    for (const change of [...this.#dormant.values()]) {
-      if (change.attributes?.nextHops?.some((hop) => hop.iface === name)) this.#export(change);
+    for (const { change, metric } of [...this.#exported.values()]) {
+      const through = change.attributes?.nextHops?.some((hop) => hop.iface === name);
+      if (through && (metric === undefined || !this.#context.interfaces.byName(name))) this.#export(change);
     }
   }
 

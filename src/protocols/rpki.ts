@@ -50,7 +50,7 @@ export class RpkiProtocol implements Protocol {
     this.#context = context;
     this.#life = new Lifecycle(config, context);
     this.#timers = { refresh: config.refresh, retry: config.retry, expire: config.expire };
-    this.channels = config.channels.map((channel) => channelFor(context, this.name, "rpki", channel, config));
+    this.channels = config.channels.map((channel) => channelFor(context, config, channel));
   }
 
   get config(): RpkiConfig {

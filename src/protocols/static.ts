@@ -43,7 +43,7 @@ export class StaticProtocol implements Protocol {
     this.#config = config;
     this.#context = context;
     this.#life = new Lifecycle(config, context);
-    this.channels = config.channels.map((channel) => channelFor(context, this.name, "static", channel, config));
+    this.channels = config.channels.map((channel) => channelFor(context, config, channel));
     this.#setRoutes(config.routes);
   }
 
