@@ -13,7 +13,9 @@ const SUBCOMMANDS: Readonly<Record<string, (args: readonly string[]) => Promise<
   start: async (args) => (await import("../demo.ts")).startCommand(args),
 };
 
-function main(args: readonly string[]): void {
+function main(words: readonly string[]): void {
+  // `npm start -- -c FILE` is the daemon, where one can see it.
+  const args = words[0] === "start" && words.includes("-c") ? ["-f", ...words.slice(1)] : words;
   const subcommand = Object.hasOwn(SUBCOMMANDS, args[0] ?? "") ? SUBCOMMANDS[args[0]!] : undefined;
   if (subcommand) {
     subcommand(args.slice(1)).then((status) => {
