@@ -11,6 +11,7 @@ import type { Config, Place, ProtocolConfig } from "./config/schema.ts";
 import type { Host, Log, Millis } from "./host.ts";
 import { chooseRouterId, InterfaceTable, scanInterfaces } from "./protocols/device.ts";
 import { createProtocol } from "./protocols/factory.ts";
+import { findNeighbor } from "./protocols/neighbor.ts";
 import type { BfdService, Protocol, ProtocolContext, ProtocolEvent, StopReason } from "./protocols/protocol.ts";
 import type { Transport } from "./transport/tcp.ts";
 
@@ -80,6 +81,7 @@ export class Speaker {
       now: () => clock.now(),
       wall: () => clock.wall(),
       wake: (job) => scheduler.run(job),
+      seed: Math.floor(init.host.random() * 2 ** 32),
       filterEnv: {
         print: (text) => log("info", text),
         error: (message, where) => this.#errors.report(log, message, where),
@@ -89,7 +91,16 @@ export class Speaker {
       },
     });
     this.#context = this.#makeContext();
-    this.interfaces.onChange((change) => this.#tell({ type: "interface", name: change.name, change: change.type }));
+    this.rib.setLinkOracle({
+      neighbor: (address, iface) => {
+        const found = findNeighbor(this.interfaces, address, iface);
+        return found && { iface: found.iface.name, own: found.own };
+      },
+    });
+    this.interfaces.onChange((change) => {
+      this.rib.linkChanged();
+      this.#tell({ type: "interface", name: change.name, change: change.type });
+    });
   }
 
   get config(): Config {
