@@ -13,12 +13,13 @@ export function prefixKey(prefix: Prefix): PrefixKey {
 }
 
 /** IPv6 has no metric 0: the kernel takes its default instead. */
-export function effectiveMetric(route: { readonly prefix: Prefix; readonly metric: number }): number {
-  return route.metric === 0 && route.prefix.family === 6 ? IP6_DEFAULT_METRIC : route.metric;
+export function effectiveMetric(prefix: Prefix, metric: number): number {
+  return metric === 0 && prefix.family === 6 ? IP6_DEFAULT_METRIC : metric;
 }
 
 /** Of the same place in the same table already: prefix, metric, TOS and table are not compared. */
 export function fulfils(actual: KernelRoute, wanted: KernelRoute): boolean {
+  if (actual === wanted) return true;
   return (
     actual.kind === wanted.kind &&
     actual.protocol === wanted.protocol &&
@@ -61,7 +62,7 @@ function sameSource(a: KernelRoute, b: KernelRoute): boolean {
 
 function sameMetrics(a: KernelRoute, b: KernelRoute): boolean {
   if (a.mtu !== b.mtu || a.advmss !== b.advmss || a.congestionControl !== b.congestionControl) return false;
-  if (!a.metrics && !b.metrics) return true;
+  if (a.metrics === b.metrics) return true;
   const left = Object.entries(a.metrics ?? {});
   return (
     left.length === Object.keys(b.metrics ?? {}).length && left.every(([name, value]) => b.metrics?.[name] === value)

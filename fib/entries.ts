@@ -7,6 +7,8 @@ import { effectiveMetric, fulfils, isPartOf, type PrefixKey, prefixKey } from ".
 import { Errno } from "./errno.ts";
 import type { KernelRoute, RouteChange, RouteFailure } from "./types.ts";
 
+type Home = Map<PrefixKey, Entry>;
+
 export interface Entry {
   wanted: KernelRoute | undefined;
   /** Ours, as last seen or set. */
@@ -31,7 +33,7 @@ export interface Entry {
   /** Repairs since `repairsSince`: who fights for a place gets no endless loop. */
   repairs: number;
   repairsSince: number;
-  readonly home: Map<PrefixKey, Entry>;
+  readonly home: Home;
   readonly key: PrefixKey;
 }
 
@@ -84,26 +86,44 @@ function isPart(actual: KernelRoute, wanted: KernelRoute): boolean {
   return actual.kind === wanted.kind && isPartOf(actual, wanted);
 }
 
-/** All places of one table and family. Most tables have a single metric, so that is the outer key. */
+/**
+ * All places of one table and family, by metric, TOS and prefix length first: there are few of these, and
+ * what is left of an IPv4 prefix is a small integer, the fastest key there is (bench/fib.ts).
+ */
 export class Entries {
-  readonly #layers = new Map<number, Map<PrefixKey, Entry>>();
+  readonly #homes = new Map<number, Home>();
+  #last: Home | undefined;
+  #lastKey = -1;
 
   find(prefix: Prefix, metric: number, tos = 0): Entry | undefined {
-    return this.#layers.get(layerKey(prefix, metric, tos))?.get(prefixKey(prefix));
+    return this.#home(prefix, metric, tos)?.get(keyOf(prefix));
   }
 
   obtain(place: KernelRoute): Entry {
-    const outer = layerKey(place.prefix, place.metric, place.tos ?? 0);
-    let home = this.#layers.get(outer);
-    if (!home) this.#layers.set(outer, (home = new Map()));
-    const key = prefixKey(place.prefix);
+    const { prefix, metric, tos = 0 } = place;
+    let home = this.#home(prefix, metric, tos);
+    if (!home) {
+      home = new Map();
+      this.#homes.set(homeKey(prefix, metric, tos), home);
+      this.#lastKey = -1;
+    }
+    const key = keyOf(prefix);
     let entry = home.get(key);
     if (!entry) home.set(key, (entry = emptyEntry(home, key)));
     return entry;
   }
 
   *[Symbol.iterator](): Generator<Entry> {
-    for (const layer of this.#layers.values()) yield* layer.values();
+    for (const home of this.#homes.values()) yield* home.values();
+  }
+
+  #home(prefix: Prefix, metric: number, tos: number): Home | undefined {
+    const key = homeKey(prefix, metric, tos);
+    if (key !== this.#lastKey) {
+      this.#last = this.#homes.get(key);
+      this.#lastKey = key;
+    }
+    return this.#last;
   }
 }
 
@@ -112,11 +132,16 @@ export function forget(entry: Entry): void {
   if (!entry.wanted && !entry.actual && !entry.sent && !entry.queued) entry.home.delete(entry.key);
 }
 
-function layerKey(prefix: Prefix, metric: number, tos: number): number {
-  return effectiveMetric({ prefix, metric }) * 256 + tos;
+/** 32 bits of metric, 8 of TOS, 8 of length: exact in a double. */
+function homeKey(prefix: Prefix, metric: number, tos: number): number {
+  return (effectiveMetric(prefix, metric) * 256 + tos) * 256 + prefix.length;
 }
 
-function emptyEntry(home: Map<PrefixKey, Entry>, key: PrefixKey): Entry {
+function keyOf(prefix: Prefix): PrefixKey {
+  return prefix.family === 4 ? prefix.w0 | 0 : prefixKey(prefix);
+}
+
+function emptyEntry(home: Home, key: PrefixKey): Entry {
   return {
     wanted: undefined,
     actual: undefined,

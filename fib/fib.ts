@@ -93,7 +93,7 @@ export class Fib {
   /** Wants this route at its prefix, metric and TOS instead of any wanted there before. */
   set(wanted: WantedRoute): void {
     const { table } = this.#options;
-    const route = { ...wanted, table, protocol: this.#protocol, metric: effectiveMetric(wanted) };
+    const route = asOurs(wanted, table, this.#protocol);
     const entry = this.#entries.obtain(route);
     entry.wanted = route;
     entry.leftover = false;
@@ -348,6 +348,30 @@ export class Fib {
     entry.doubled = false;
     if (actual) this.#disturbed(entry, "missing", actual);
   }
+}
+
+/** Field by field: spreading an object and overriding some of it costs 3 us a route (bench/fib.ts). */
+function asOurs(wanted: WantedRoute, table: number, protocol: number): KernelRoute {
+  const { prefix, kind, nextHops } = wanted;
+  const metric = effectiveMetric(prefix, wanted.metric);
+  const route: { -readonly [K in keyof KernelRoute]: KernelRoute[K] } = {
+    prefix,
+    table,
+    protocol,
+    metric,
+    kind,
+    nextHops,
+  };
+  if (wanted.prefSrc) route.prefSrc = wanted.prefSrc;
+  if (wanted.scope !== undefined) route.scope = wanted.scope;
+  if (wanted.tos !== undefined) route.tos = wanted.tos;
+  if (wanted.realm !== undefined) route.realm = wanted.realm;
+  if (wanted.mtu !== undefined) route.mtu = wanted.mtu;
+  if (wanted.advmss !== undefined) route.advmss = wanted.advmss;
+  if (wanted.metrics) route.metrics = wanted.metrics;
+  if (wanted.congestionControl) route.congestionControl = wanted.congestionControl;
+  if (wanted.kindNumber !== undefined) route.kindNumber = wanted.kindNumber;
+  return route;
 }
 
 const REPAIR_WINDOW_MS = 1000;
