@@ -139,7 +139,7 @@ export async function startGobgp(namespace: Namespace, toml: string): Promise<Da
     ["-f", join(directory, "gobgpd.conf"), "-l", "debug", "-p", "--pprof-disable"],
     async (command) => namespace.run("gobgp", ...command.split(" ")),
   );
-  await until("gobgpd answers", () => daemon.query("global") !== undefined && daemon.query("global").then(() => true));
+  await until("gobgpd answers", () => daemon.query("global").then(() => true));
   return daemon;
 }
 
