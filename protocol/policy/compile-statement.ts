@@ -1,0 +1,342 @@
+/** Statements to closures that give a signal: go on, accept, reject, return. */
+import type { AsPath } from "../codec/as-path.ts";
+import type { RouteAttribute } from "./attributes.ts";
+import {
+  ACCEPTED,
+  argument,
+  type Compiled,
+  type CompiledFunction,
+  type Context,
+  checked,
+  compileBool,
+  compileTerm,
+  guarded,
+  NEXT,
+  REJECTED,
+  RETURNED,
+  RunFault,
+  type Thunk,
+  typedOf,
+} from "./compile-term.ts";
+import type { Place, Variable } from "./place.ts";
+import type { Run } from "./run.ts";
+import { ValueSet } from "./sets.ts";
+import type { FunctionDefinition, Statement, Term } from "./tree.ts";
+import { Type, typeName } from "./types.ts";
+import { formatValue } from "./values.ts";
+
+export type Step = (run: Run) => number;
+
+/** How `return` leaves its value: bare, or `Typed` if the returns of a function differ in type. */
+export interface Returns {
+  readonly types: Set<Type>;
+  typed: boolean;
+}
+
+/** @param returns of the function around; absent in a filter, where `return` is a verdict */
+export function compileStatement(statement: Statement, context: Context, returns?: Returns): Step {
+  switch (statement.kind) {
+    case "block":
+      return compileBlock(statement.body, context, returns);
+    case "if":
+      return compileIf(statement, context, returns);
+    case "declare":
+      return compileDeclare(statement, context);
+    case "assign":
+      return compileAssign(statement.variable, statement.value, statement.place, "VAR_SET", context);
+    case "set":
+      return compileSet(statement.attribute, statement.value, statement.place, context);
+    case "unset": {
+      const { unset, name } = statement.attribute;
+      context.facts.writes.add(name);
+      return (run) => {
+        unset?.(run);
+        return NEXT;
+      };
+    }
+    case "print":
+      return compilePrint(statement.terms, statement.newline, context);
+    case "finish":
+      return compileFinish(statement, context);
+    case "return":
+      return compileReturn(statement, context, returns);
+    case "case":
+      return compileCase(statement, context, returns);
+    case "for":
+      return compileFor(statement, context, returns);
+    case "evaluate":
+      return compileEvaluate(statement.term, context);
+    case "assert":
+      return compileAssert(statement.condition, statement.place, context);
+  }
+}
+
+function compileBlock(body: readonly Statement[], context: Context, returns?: Returns): Step {
+  const steps = body.map((statement) => compileStatement(statement, context, returns));
+  const [first, second] = steps;
+  if (!first) return () => NEXT;
+  if (!second) return first;
+  if (steps.length === 2) {
+    return (run) => {
+      const signal = first(run);
+      return signal === NEXT ? second(run) : signal;
+    };
+  }
+  return (run) => {
+    for (let i = 0; i < steps.length; i++) {
+      const signal = (steps[i] as Step)(run);
+      if (signal !== NEXT) return signal;
+    }
+    return NEXT;
+  };
+}
+
+function compileIf(statement: Statement & { readonly kind: "if" }, context: Context, returns?: Returns): Step {
+  const branches = statement.branches.map(({ condition, body }) => ({
+    test: compileBool(condition, "CONDITION", 1, statement.place, context),
+    body: compileStatement(body, context, returns),
+  }));
+  const otherwise = statement.otherwise ? compileStatement(statement.otherwise, context, returns) : () => NEXT;
+  const [first] = branches;
+  if (first && branches.length === 1) {
+    const { test, body } = first;
+    if (!statement.otherwise) return (run) => (test(run) ? body(run) : NEXT);
+    return (run) => (test(run) ? body(run) : otherwise(run));
+  }
+  return (run) => {
+    for (const { test, body } of branches) if (test(run)) return body(run);
+    return otherwise(run);
+  };
+}
+
+/** A variable without a value is void each time its declaration is passed. */
+function compileDeclare(statement: Statement & { readonly kind: "declare" }, context: Context): Step {
+  const { variable, value, place } = statement;
+  if (value) return compileAssign(variable, value, place, "VAR_INIT", context);
+  return () => {
+    variable.value = undefined;
+    return NEXT;
+  };
+}
+
+function compileAssign(variable: Variable, value: Term, place: Place, name: string, context: Context): Step {
+  const { get, type, voidable } = compileTerm(value, context);
+  if (type === variable.type && !voidable) {
+    return (run) => {
+      variable.value = get(run);
+      return NEXT;
+    };
+  }
+  return (run) => {
+    variable.value = checked(get(run), type, variable.type, 1, name, place);
+    return NEXT;
+  };
+}
+
+function compileSet(attribute: RouteAttribute, value: Term, place: Place, context: Context): Step {
+  context.facts.writes.add(attribute.name);
+  const { get, type, voidable } = compileTerm(value, context);
+  const name = attribute.access === "static" ? "RTA_SET" : "EA_SET";
+  const store = attribute.set as (run: Run, value: unknown) => void;
+  // Dynamic attributes take any value of their type; static ones may refuse.
+  const set = attribute.access === "static" ? (guarded(store as never, place) as typeof store) : store;
+  if (attribute.type === Type.Opaque) {
+    return () => {
+      throw new RunFault("Setting opaque attribute is not allowed", place);
+    };
+  }
+  if (type === attribute.type && !voidable) {
+    return (run) => {
+      set(run, get(run));
+      return NEXT;
+    };
+  }
+  return (run) => {
+    set(run, checked(get(run), type, attribute.type, 1, name, place));
+    return NEXT;
+  };
+}
+
+function compilePrint(terms: readonly Term[], newline: boolean, context: Context): Step {
+  context.facts.impure = true;
+  const parts = terms.map((term) => compileTerm(term, context));
+  return (run) => {
+    printAll(run, parts);
+    if (newline) flush(run);
+    return NEXT;
+  };
+}
+
+function printAll(run: Run, parts: readonly Compiled[]): void {
+  for (const part of parts) {
+    const { type, value } = typedOf(part.get(run), part.type);
+    if (run.text.length < LONGEST_LINE) run.text += formatValue(type, value);
+  }
+}
+
+export function flush(run: Run): void {
+  const { text } = run;
+  run.text = "";
+  run.env.print(text.length > LONGEST_LINE ? `${text.slice(0, LONGEST_LINE)} ... <too long>` : text);
+}
+
+function compileFinish(statement: Statement & { readonly kind: "finish" }, context: Context): Step {
+  const signal = statement.verdict === "accept" ? ACCEPTED : REJECTED;
+  if (statement.terms.length === 0) return () => signal;
+  const print = compilePrint(statement.terms, true, context);
+  return (run) => {
+    print(run);
+    return signal;
+  };
+}
+
+function compileReturn(
+  statement: Statement & { readonly kind: "return" },
+  context: Context,
+  returns: Returns | undefined,
+): Step {
+  const { value, place } = statement;
+  if (!value) return () => RETURNED;
+  const { get, type, voidable } = compileTerm(value, context);
+  if (!returns) {
+    // In a filter: true accepts, false rejects.
+    return (run) => {
+      const typed = typedOf(get(run), type);
+      if (typed.type !== Type.Bool) throw new RunFault("Can't return non-bool from non-function", place);
+      return typed.value ? ACCEPTED : REJECTED;
+    };
+  }
+  returns.types.add(type);
+  if (voidable) returns.types.add(MAYBE_VOID);
+  return (run) => {
+    const result = get(run);
+    run.result = returns.typed && result !== undefined && type !== Type.Void ? { type, value: result } : result;
+    return RETURNED;
+  };
+}
+
+function compileCase(statement: Statement & { readonly kind: "case" }, context: Context, returns?: Returns): Step {
+  const { get, type } = compileTerm(statement.term, context);
+  const branches = statement.branches.map(({ labels, body }) => ({
+    set: new ValueSet(labels),
+    step: compileStatement(body, context, returns),
+  }));
+  const otherwise = statement.otherwise ? compileStatement(statement.otherwise, context, returns) : () => NEXT;
+  return (run) => {
+    const typed = typedOf(get(run), type);
+    if (typed.type !== Type.Void) {
+      for (const { set, step } of branches) if (set.has(typed.type, typed.value)) return step(run);
+    }
+    return otherwise(run);
+  };
+}
+
+function compileFor(statement: Statement & { readonly kind: "for" }, context: Context, returns?: Returns): Step {
+  const { variable, place } = statement;
+  const { get, type } = compileTerm(statement.term, context);
+  const body = compileStatement(statement.body, context, returns);
+  return (run) => {
+    const list = typedOf(get(run), type);
+    for (const element of elements(list.type, list.value, variable, place)) {
+      variable.value = element;
+      const signal = body(run);
+      if (signal !== NEXT) return signal;
+    }
+    return NEXT;
+  };
+}
+
+function elements(type: Type, value: unknown, variable: Variable, place: Place): Iterable<unknown> {
+  const element = ELEMENTS.get(type);
+  if (element === undefined) {
+    throw new RunFault(`Value of expression in FOR must be iterable, got ${typeName(type)}`, place);
+  }
+  if (element !== variable.type) {
+    throw new RunFault("Mismatched argument and variable type", place);
+  }
+  return type === Type.Path ? (value as AsPath).flatMap(({ asns }) => asns) : (value as readonly unknown[]);
+}
+
+const ELEMENTS: ReadonlyMap<Type, Type> = new Map<Type, Type>([
+  [Type.Path, Type.Int],
+  [Type.Clist, Type.Pair],
+  [Type.Eclist, Type.Ec],
+  [Type.Lclist, Type.Lc],
+]);
+
+/** A function called as a statement: its accept or reject is the caller's. */
+function compileEvaluate(term: Term, context: Context): Step {
+  if (term.kind !== "call") {
+    const { get } = compileTerm(term, context);
+    return (run) => {
+      get(run);
+      return NEXT;
+    };
+  }
+  const callee = context.functionOf(term.callee);
+  const args = term.callee.parameters.map((parameter, i) =>
+    argument(term.args[i] as Term, parameter.type, term.place, context),
+  );
+  return (run) => callee.enter(run, args);
+}
+
+function compileAssert(condition: Term, place: Place, context: Context): Step {
+  const test = compileBool(condition, "ASSERT", 1, place, context);
+  context.facts.impure = true;
+  return (run) => {
+    const { assert } = run.env;
+    if (!assert) throw new RunFault("No bt_assert hook registered, can't assert", place);
+    assert(test(run), place);
+    return NEXT;
+  };
+}
+
+/** A function's body, with what its result is like. */
+export function compileFunction(definition: FunctionDefinition, context: Context): CompiledFunction {
+  const returns: Returns = { types: new Set(), typed: false };
+  const step = compileStatement(definition.body, context, returns);
+  const mayFallThrough = !alwaysEnds(definition.body);
+  const voidable = mayFallThrough || returns.types.delete(MAYBE_VOID);
+  const [only] = returns.types;
+  const type = returns.types.size === 1 && only !== undefined ? only : Type.Void;
+  returns.typed = type === Type.Void;
+  const { parameters } = definition;
+  const enter = (run: Run, args: readonly Thunk[]): number => {
+    // All arguments first: one may call this very function.
+    if (args.length === 1) {
+      const value = (args[0] as Thunk)(run);
+      (parameters[0] as Variable).value = value;
+    } else if (args.length > 1) {
+      const values = args.map((get) => get(run));
+      for (let i = 0; i < values.length; i++) (parameters[i] as Variable).value = values[i];
+    }
+    run.result = undefined;
+    const signal = step(run);
+    return signal === RETURNED ? NEXT : signal;
+  };
+  return { enter, type, voidable: voidable || type === Type.Void };
+}
+
+/** Whether control never comes out at the end. */
+function alwaysEnds(statement: Statement): boolean {
+  switch (statement.kind) {
+    case "finish":
+    case "return":
+      return true;
+    case "block":
+      return statement.body.some(alwaysEnds);
+    case "if":
+      return (
+        statement.otherwise !== undefined &&
+        alwaysEnds(statement.otherwise) &&
+        statement.branches.every(({ body }) => alwaysEnds(body))
+      );
+    default:
+      return false;
+  }
+}
+
+/** bird's line buffer. */
+const LONGEST_LINE = 1024;
+/** Among the types of a function's returns: one of them may be void. */
+const MAYBE_VOID = -1 as Type;

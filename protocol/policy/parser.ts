@@ -1,0 +1,185 @@
+/**
+ * One token ahead, and messages as bird's parser words them. bird's grammar is table-driven and says
+ * `expecting A or B` if at most four tokens could stand where the wrong one does; here every token that
+ * is asked for in vain is remembered until the next one is taken, which comes to the same.
+ *
+ * The next token is read only when asked for: what is undefined now may be defined by the statement
+ * that is just ending, and errors point to the last token read.
+ */
+
+import type { IpAddress } from "../wire/address.ts";
+import { Fault, PolicyError } from "./error.ts";
+import { Lexer, type LexerHost, type SourceFile } from "./lexer.ts";
+import type { Place } from "./place.ts";
+import { Scope, type SymbolValue } from "./symbols.ts";
+import { SOFT_KEYWORDS, T, type Token, tokenText } from "./tokens.ts";
+import { type EnumConstant, Type } from "./types.ts";
+
+export class Parser {
+  readonly lexer: Lexer;
+  scope: Scope;
+  #token: Token = NOT_READ;
+  #wanted: Token[] = [];
+  #depth = 0;
+
+  constructor(file: SourceFile, scope: Scope, include?: LexerHost["include"]) {
+    this.scope = scope;
+    const find = (name: string): SymbolValue | undefined => this.scope.find(name);
+    this.lexer = new Lexer(file, include ? { find, include } : { find });
+  }
+
+  /** The next token; its value is in the getters below. */
+  peek(): Token {
+    if (this.#token === NOT_READ) this.#token = this.lexer.next();
+    return this.#token;
+  }
+
+  /** Goes past the token that `peek` saw. */
+  take(): void {
+    this.#token = NOT_READ;
+    this.#wanted.length = 0;
+  }
+
+  is(token: Token): boolean {
+    if (this.peek() === token) return true;
+    this.#wanted.push(token);
+    return false;
+  }
+
+  accept(token: Token): boolean {
+    if (!this.is(token)) return false;
+    this.take();
+    return true;
+  }
+
+  expect(token: Token): void {
+    if (!this.accept(token)) this.unexpected();
+  }
+
+  /** Notes tokens that could stand here and that were looked for in some other way. */
+  want(...tokens: readonly Token[]): void {
+    this.#wanted.push(...tokens);
+  }
+
+  /** For places where more could stand than a message lists. */
+  wantMany(): void {
+    this.#wanted.push(...MANY);
+  }
+
+  unexpected(): never {
+    const token = this.peek();
+    const wanted = [...new Set(this.#wanted)].sort((a, b) => a - b).map(tokenText);
+    const list = wanted.length > 0 && wanted.length <= MOST_EXPECTED ? `, expecting ${wanted.join(" or ")}` : "";
+    this.fail(`syntax error, unexpected ${tokenText(token)}${list}`);
+  }
+
+  /** Where bird would say that something is wrong: the last token read. */
+  get here(): Place {
+    return this.lexer.place;
+  }
+
+  fail(message: string): never {
+    throw new PolicyError(message, this.here);
+  }
+
+  /** bird finds this out only after looking at the next token. */
+  failAhead(message: string): never {
+    this.peek();
+    this.fail(message);
+  }
+
+  /** Runs what knows no place; its faults get one. */
+  attempt<V>(action: () => V): V {
+    try {
+      return action();
+    } catch (fault) {
+      if (fault instanceof Fault) this.fail(fault.message);
+      throw fault;
+    }
+  }
+
+  /** Nested constructs cost stack: a text that nests deeper than anybody would is refused. */
+  nested<V>(parse: () => V): V {
+    if (++this.#depth > MAX_DEPTH) {
+      this.#depth = 0;
+      this.fail("Nesting too deep");
+    }
+    const result = parse();
+    this.#depth--;
+    return result;
+  }
+
+  /** After an error was caught somewhere outside. */
+  resetDepth(): void {
+    this.#depth = 0;
+  }
+
+  scoped<V>(parse: () => V): V {
+    const outer = this.scope;
+    this.scope = new Scope(outer);
+    try {
+      return parse();
+    } finally {
+      this.scope = outer;
+    }
+  }
+
+  get number(): number {
+    return this.lexer.number;
+  }
+
+  get text(): string {
+    return this.lexer.text;
+  }
+
+  get symbol(): SymbolValue {
+    return this.lexer.symbol as SymbolValue;
+  }
+
+  get constant(): EnumConstant {
+    return this.lexer.constant as EnumConstant;
+  }
+
+  get ip(): IpAddress {
+    return this.lexer.ip as IpAddress;
+  }
+
+  /** A name to define: known or not, and the few keywords that may be names. */
+  name(): string {
+    const token = this.peek();
+    if (token !== T.CF_SYM_KNOWN && token !== T.CF_SYM_UNDEFINED && !SOFT_KEYWORDS.has(token)) {
+      this.want(T.CF_SYM_KNOWN, T.CF_SYM_UNDEFINED, ...SOFT_KEYWORDS);
+      this.unexpected();
+    }
+    const name = this.text;
+    this.take();
+    return name;
+  }
+
+  define(symbol: SymbolValue): void {
+    if (this.scope.has(symbol.name)) this.fail(`Symbol '${symbol.name}' already defined`);
+    this.scope.define(symbol);
+  }
+
+  /** Whether a type begins here. */
+  isKind(kinds: ReadonlySet<Token> | ReadonlyMap<Token, unknown>): boolean {
+    if (kinds.has(this.peek())) return true;
+    this.want(...kinds.keys());
+    return false;
+  }
+}
+
+/** Of a set type, by the type of its elements. */
+export function setTypeOf(element: Type): Type | undefined {
+  if (element === Type.Net) return Type.PrefixSet;
+  return SETTABLE.has(element) ? Type.Set : undefined;
+}
+
+const SETTABLE: ReadonlySet<Type> = new Set([Type.Int, Type.Pair, Type.Quad, Type.Ip, Type.Ec, Type.Lc, Type.Rd]);
+
+const NOT_READ = -1;
+/** Bison lists no more. */
+const MOST_EXPECTED = 4;
+const MANY: readonly Token[] = [T.QUIT, T.EXIT, T.HELP, T.CLI_MARKER, T.INVALID_TOKEN];
+/** Each level takes a few frames of the stack. */
+const MAX_DEPTH = 500;
