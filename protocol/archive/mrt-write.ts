@@ -3,9 +3,8 @@
  *
  *   | seconds 4 | type 2 | subtype 2 | length 4 | body |   (octets)
  */
-import { encodeAttributes } from "../codec/attribute.ts";
+import { encodeAttributes, type PathAttributes } from "../codec/attribute.ts";
 import { type CodecContext, DEFAULT_CONTEXT } from "../codec/capability.ts";
-import type { RouteAttributes } from "../rib/route.ts";
 import { addressOctets, type IpAddress, type Prefix } from "../wire/address.ts";
 import { ByteWriter } from "../wire/bytes.ts";
 import { MrtType } from "./mrt.ts";
@@ -23,8 +22,11 @@ export interface DumpEntry {
   /** Seconds since 1970. */
   readonly originated: number;
   readonly pathId?: number;
-  readonly attributes: RouteAttributes;
+  readonly attributes: DumpAttributes;
 }
+
+/** With the second address of an IPv6 next hop (RFC 2545). */
+export type DumpAttributes = Omit<PathAttributes, "mpReach" | "mpUnreach"> & { readonly nextHopLinkLocal?: IpAddress };
 
 /** The two ends of a session, as BGP4MP records name them. */
 export interface DumpSession {
@@ -103,7 +105,7 @@ function sessionHeader({ as4, peerAs, localAs, peer, local }: DumpSession): Byte
 }
 
 /** AS numbers take four octets whatever the session had; MP_REACH_NLRI is its next hop alone (RFC 6396 §4.3.4). */
-function dumpAttributes(attributes: RouteAttributes): Uint8Array {
+function dumpAttributes(attributes: DumpAttributes): Uint8Array {
   const { nextHop, nextHopLinkLocal, ...rest } = attributes;
   const w = new ByteWriter(128);
   if (nextHop?.family === 6) {
