@@ -1,13 +1,11 @@
 /** One row a kind of protocol: how an instance is made from its configuration. */
 import type { ProtocolConfig } from "../config/schema.ts";
-import { BfdProtocol } from "./bfd.ts";
 import { BgpProtocol } from "./bgp.ts";
 import { DeviceProtocol, type InterfaceTable } from "./device.ts";
 import { DirectProtocol } from "./direct.ts";
 import { ForeignProtocol } from "./foreign.ts";
 import { KernelProtocol } from "./kernel.ts";
 import { MrtProtocol } from "./mrt.ts";
-import { PipeProtocol } from "./pipe.ts";
 import type { Protocol, ProtocolContext } from "./protocol.ts";
 import { RpkiProtocol } from "./rpki.ts";
 import { StaticProtocol } from "./static.ts";
@@ -23,11 +21,11 @@ export function createProtocol(config: ProtocolConfig, context: ProtocolContext,
     case "static":
       return new StaticProtocol(config, context);
     case "pipe":
-      return new PipeProtocol(config, context);
+      return notYet(config, context, "Pipe");
     case "bgp":
       return new BgpProtocol(config, context);
     case "bfd":
-      return new BfdProtocol(config, context);
+      return notYet(config, context, "BFD");
     case "rpki":
       return new RpkiProtocol(config, context);
     case "mrt":
@@ -35,4 +33,14 @@ export function createProtocol(config: ProtocolConfig, context: ProtocolContext,
     case "foreign":
       return new ForeignProtocol(config, context, config.proto);
   }
+}
+
+/** Accepted and checked, but not run: said at load with the place, shown as `down` with 'not implemented'. */
+function notYet(config: ProtocolConfig, context: ProtocolContext, proto: string): Protocol {
+  const { file, line, column } = config.place;
+  context.log(
+    "warning",
+    `${file}:${line}:${column} Protocol ${config.name} (${proto}) is not implemented yet, not run`,
+  );
+  return new ForeignProtocol(config, context, proto);
 }
