@@ -122,5 +122,22 @@ export interface RouteSource {
     readonly confederation: boolean;
     readonly rrClient: boolean;
     readonly rsClient: boolean;
+    /** The interface of a neighbour on a shared subnet; absent for multihop. */
+    readonly iface?: string;
   };
+  /** How the decision treats these routes; left out: as `protocol bgp` by default. */
+  readonly decision?: DecisionOptions;
+  /** A route that a pipe carried here: whose it was, and the tables it has been through, oldest first. */
+  readonly via?: { readonly origin: RouteSource; readonly tables: readonly string[] };
+}
+
+/** What `protocol bgp` may say about the decision. */
+export interface DecisionOptions {
+  readonly pathMetric: boolean;
+  readonly medMetric: boolean;
+  readonly igpMetric: boolean;
+  readonly preferOlder: boolean;
+  readonly deterministicMed: boolean;
+  readonly defaultMed: number;
+  readonly defaultLocalPref: number;
 }
