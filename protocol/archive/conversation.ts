@@ -84,7 +84,9 @@ export class Conversation implements Listener {
       this.#opens[direction] = announced(octets);
       this.#settled = this.#settle();
     }
-    this.#emit({ kind: "message", ...this.#place(direction, at), octets, context });
+    const { stream, ends } = this.#connection;
+    const [src, dst] = direction === 0 ? ends : [ends[1], ends[0]];
+    this.#emit({ kind: "message", moment: at, stream, src, dst, octets, context });
   }
 
   #place(direction: Direction, moment: Moment): { moment: Moment; stream: number; src: string; dst: string } {

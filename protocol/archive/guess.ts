@@ -92,35 +92,52 @@ export function correctWidth(o: Uint8Array, { asPath }: Found, as4: boolean): bo
 
 /** The families whose prefixes in this UPDATE can only be read with path identifiers (RFC 7911 §3). */
 export function pathIdFamilies(message: Uint8Array, attributes: Span, found: Found): readonly FamilyKey[] {
-  const withdrawn: Span = { start: BGP_HEADER + 2, end: attributes.start - 2 };
-  const parts: [number, number, Span][] = [
-    [Afi.Ipv4, Safi.Unicast, withdrawn],
-    [Afi.Ipv4, Safi.Unicast, { start: attributes.end, end: message.length }],
-  ];
-  const reach = found.mpReach;
-  if (reach && reach.end - reach.start >= 5) {
-    const start = reach.start + 5 + message[reach.start + 3]!;
-    if (start <= reach.end) parts.push([...familyAt(message, reach.start), { start, end: reach.end }]);
+  const plain =
+    prefixesFit(message, BGP_HEADER + 2, attributes.start - 2, 32, 0) &&
+    prefixesFit(message, attributes.end, message.length, 32, 0) &&
+    !found.mpReach &&
+    !found.mpUnreach;
+  if (plain) return NO_FAMILIES;
+  const parts = new Map<FamilyKey, Part[]>();
+  for (const part of partsOf(message, attributes, found)) {
+    const bits = addressBits(part.afi, part.safi);
+    if (bits === undefined) continue;
+    const key = familyKey(part.afi, part.safi);
+    parts.set(key, [...(parts.get(key) ?? []), part]);
   }
-  const unreach = found.mpUnreach;
-  if (unreach && unreach.end - unreach.start >= 3) {
-    parts.push([...familyAt(message, unreach.start), { start: unreach.start + 3, end: unreach.end }]);
-  }
-  const plain = new Map<FamilyKey, Span[]>();
-  const width = new Map<FamilyKey, number>();
-  for (const [afi, safi, span] of parts) {
-    if ((afi !== Afi.Ipv4 && afi !== Afi.Ipv6) || (safi !== Safi.Unicast && safi !== Safi.Multicast)) continue;
-    const key = familyKey(afi, safi);
-    plain.set(key, [...(plain.get(key) ?? []), span]);
-    width.set(key, afi === Afi.Ipv4 ? 32 : 128);
-  }
-  return [...plain.keys()].filter((key) => {
-    const spans = plain.get(key)!;
-    const bits = width.get(key)!;
-    return (
-      !spans.every((s) => prefixesFit(message, s, bits, 0)) && spans.every((s) => prefixesFit(message, s, bits, 4))
-    );
+  return [...parts.keys()].filter((key) => {
+    const fits = (idOctets: number) => (part: Part) =>
+      prefixesFit(message, part.start, part.end, addressBits(part.afi, part.safi)!, idOctets);
+    return !parts.get(key)!.every(fits(0)) && parts.get(key)!.every(fits(4));
   });
+}
+
+interface Part extends Span {
+  readonly afi: number;
+  readonly safi: number;
+}
+
+/** Where an UPDATE has prefixes, as far as they can be found. */
+function partsOf(message: Uint8Array, attributes: Span, { mpReach, mpUnreach }: Found): Part[] {
+  const ipv4 = { afi: Afi.Ipv4, safi: Safi.Unicast };
+  const parts: Part[] = [
+    { ...ipv4, start: BGP_HEADER + 2, end: attributes.start - 2 },
+    { ...ipv4, start: attributes.end, end: message.length },
+  ];
+  if (mpReach && mpReach.end - mpReach.start >= 5) {
+    const start = mpReach.start + 5 + message[mpReach.start + 3]!;
+    if (start <= mpReach.end) parts.push({ ...familyAt(message, mpReach.start), start, end: mpReach.end });
+  }
+  if (mpUnreach && mpUnreach.end - mpUnreach.start >= 3) {
+    parts.push({ ...familyAt(message, mpUnreach.start), start: mpUnreach.start + 3, end: mpUnreach.end });
+  }
+  return parts;
+}
+
+/** Undefined for families whose prefixes are something else. */
+export function addressBits(afi: number, safi: number): 32 | 128 | undefined {
+  if (safi !== Safi.Unicast && safi !== Safi.Multicast) return undefined;
+  return afi === Afi.Ipv4 ? 32 : afi === Afi.Ipv6 ? 128 : undefined;
 }
 
 /** Sixteen octets of ones. */
@@ -130,7 +147,7 @@ export function isMarker(o: Uint8Array, at: number): boolean {
 }
 
 /** @param idOctets before each prefix: 0 or 4 */
-export function prefixesFit(o: Uint8Array, { start, end }: Span, bits: number, idOctets: number): boolean {
+export function prefixesFit(o: Uint8Array, start: number, end: number, bits: number, idOctets: number): boolean {
   let at = start;
   while (at + idOctets < end) {
     const length = o[at + idOctets]!;
@@ -150,10 +167,11 @@ function allPlausible(o: Uint8Array, { start, end }: Span): boolean {
   return true;
 }
 
-function familyAt(o: Uint8Array, at: number): [number, number] {
-  return [u16be(o, at), o[at + 2]!];
+function familyAt(o: Uint8Array, at: number): { afi: number; safi: number } {
+  return { afi: u16be(o, at), safi: o[at + 2]! };
 }
 
+const NO_FAMILIES: readonly FamilyKey[] = [];
 const EXTENDED_LENGTH = 0x10;
 /** High halves from here on are rather two-octet numbers of their own. */
 const UNLIKELY_AS = 64 << 16;

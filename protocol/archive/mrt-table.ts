@@ -7,12 +7,12 @@
  *   RIB           | sequence 4 | bits 1 | prefix | count 2 | then each:
  *                 | peer 2 | originated 4 | [path id 4] | length 2 | attributes n |
  */
-import { type FamilyKey, familyKey } from "../codec/capability.ts";
+import { type CodecContext, type FamilyKey, familyKey } from "../codec/capability.ts";
 import { Afi, AttributeCode, Safi } from "../codec/iana.ts";
 import { addressFrom, type Family, type Prefix, prefixOf } from "../wire/address.ts";
 import { ByteReader, ByteWriter, ShortRead } from "../wire/bytes.ts";
 import { contextOf, type ReadOptions } from "./conversation.ts";
-import { type AttributeSpan, correctWidth, findAttributes, prefixesFit, type Span } from "./guess.ts";
+import { type AttributeSpan, addressBits, correctWidth, findAttributes, prefixesFit, type Span } from "./guess.ts";
 import { u16be, u32be } from "./input.ts";
 import type { MrtRecord, RibPeer, RibRecord } from "./record.ts";
 
@@ -40,7 +40,7 @@ export function readPeerIndex(body: Uint8Array): readonly RibPeer[] | undefined 
 }
 
 /** @returns what stands in the way, if something does */
-export function tableDump(record: MrtRecord, options: ReadOptions, emit: EmitRib): string | undefined {
+export function tableDump(record: MrtRecord, emit: EmitRib): string | undefined {
   const { body, subtype, moment } = record;
   if (subtype !== Afi.Ipv4 && subtype !== Afi.Ipv6) return `TABLE_DUMP of address family ${subtype}`;
   const family: Family = subtype === Afi.Ipv4 ? 4 : 6;
@@ -59,19 +59,20 @@ export function tableDump(record: MrtRecord, options: ReadOptions, emit: EmitRib
     peer: { address: addressFrom(body, family, peerAt), asn },
     sequence: u16be(body, 2),
     prefix: prefixOf(addressFrom(body, family, 4), bits),
+    pathId: undefined,
     originated: u32be(body, 4 + width + 2),
-    ...attributesIn(body, { start: fixed, end: fixed + length }, { afi: subtype, safi: Safi.Unicast }, false, options),
+    octets: body,
+    start: fixed,
+    end: fixed + length,
+    afi: subtype,
+    safi: Safi.Unicast,
+    as4: false,
   });
   return undefined;
 }
 
 /** @returns what stands in the way, if something does; the entries before it were given */
-export function tableDumpV2(
-  record: MrtRecord,
-  peers: readonly RibPeer[],
-  options: ReadOptions,
-  emit: EmitRib,
-): string | undefined {
+export function tableDumpV2(record: MrtRecord, peers: readonly RibPeer[], emit: EmitRib): string | undefined {
   const type = RIB_TYPES.get(record.subtype);
   if (!type) return `TABLE_DUMP_V2 subtype ${record.subtype}${NAMES.get(record.subtype) ?? ""}`;
   const { body, moment } = record;
@@ -91,42 +92,48 @@ export function tableDumpV2(
     if (start > body.length) return cut;
     const end = start + u16be(body, start - 2);
     if (end > body.length) return cut;
-    const entry: RibRecord = {
+    emit({
       kind: "rib",
       moment,
       peer: peers[u16be(body, at)],
       sequence,
       prefix,
+      pathId: type.addPath ? u32be(body, at + 6) : undefined,
       originated: u32be(body, at + 2),
-      ...attributesIn(body, { start, end }, type, true, options),
-    };
-    emit(type.addPath ? { ...entry, pathId: u32be(body, at + 6) } : entry);
+      octets: body,
+      start,
+      end,
+      afi: type.afi,
+      safi: type.safi,
+      as4: true,
+    });
     at = end;
   }
   return undefined;
 }
 
-/** The attributes of an entry, and how to read them. @param as4 what the record type says */
-function attributesIn(
-  body: Uint8Array,
-  span: Span,
-  { afi, safi }: { readonly afi: number; readonly safi: number },
-  as4: boolean,
-  options: ReadOptions,
-): Pick<RibRecord, "attributes" | "abbreviated" | "context"> {
-  const found = findAttributes(body, span);
-  const wide = options.as4 === "auto" ? correctWidth(body, found, as4) : options.as4 === "yes";
+/** The attribute list of a route, and how to read it. */
+export interface RibAttributes {
+  /** As an UPDATE has it. */
+  readonly octets: Uint8Array;
+  /** MP_REACH_NLRI stood there as a next hop alone (RFC 6396 §4.3.4) and was made whole, without NLRI. */
+  readonly abbreviated: boolean;
+  readonly context: CodecContext;
+}
+
+/** A copy, safe to keep. */
+export function ribAttributes(record: RibRecord, { as4 }: ReadOptions): RibAttributes {
+  const { octets, start, end, afi, safi } = record;
+  const found = findAttributes(octets, record);
+  const wide = as4 === "auto" ? correctWidth(octets, found, record.as4) : as4 === "yes";
   const mp = found.mpReach;
-  if (!mp)
-    return { attributes: body.subarray(span.start, span.end), abbreviated: false, context: contextOf(wide, [], true) };
-  // A next hop alone begins with its length, the whole attribute with the zero of its AFI (RFC 6396 §4.3.4).
-  const abbreviated = mp.end > mp.start && body[mp.start] === mp.end - mp.start - 1;
-  if (abbreviated) {
-    const attributes = withWholeMpReach(body, span, mp, afi, safi);
-    return { attributes, abbreviated, context: contextOf(wide, [], true) };
+  // A next hop alone begins with its length, the whole attribute with the zero of its AFI.
+  if (mp && mp.end > mp.start && octets[mp.start] === mp.end - mp.start - 1) {
+    const whole = withWholeMpReach(octets, record, mp, afi, safi);
+    return { octets: whole, abbreviated: true, context: contextOf(wide, [], true) };
   }
-  const context = contextOf(wide, nlriFamilies(body, mp), true);
-  return { attributes: body.subarray(span.start, span.end), abbreviated, context };
+  const families = mp ? nlriFamilies(octets, mp) : [];
+  return { octets: octets.slice(start, end), abbreviated: false, context: contextOf(wide, families, true) };
 }
 
 /** The list with the next hop in its place in a whole MP_REACH_NLRI. */
@@ -145,9 +152,10 @@ function nlriFamilies(body: Uint8Array, mp: Span): readonly FamilyKey[] {
   if (mp.end - mp.start < 5) return [];
   const afi = u16be(body, mp.start);
   const safi = body[mp.start + 2]!;
-  const nlri = { start: mp.start + 5 + body[mp.start + 3]!, end: mp.end };
-  const bits = afi === Afi.Ipv4 ? 32 : 128;
-  if (nlri.start > nlri.end || prefixesFit(body, nlri, bits, 0) || !prefixesFit(body, nlri, bits, 4)) return [];
+  const bits = addressBits(afi, safi);
+  const start = mp.start + 5 + body[mp.start + 3]!;
+  if (!bits || start > mp.end || prefixesFit(body, start, mp.end, bits, 0)) return [];
+  if (!prefixesFit(body, start, mp.end, bits, 4)) return [];
   return [familyKey(afi, safi)];
 }
 

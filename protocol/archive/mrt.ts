@@ -102,9 +102,9 @@ export class MrtDecoder {
   #read(record: MrtRecord): string | undefined {
     switch (record.type) {
       case MrtType.TableDump:
-        return tableDump(record, this.#options, this.#emit);
+        return tableDump(record, this.#emit);
       case MrtType.TableDumpV2: {
-        if (record.subtype !== PEER_INDEX_TABLE) return tableDumpV2(record, this.#peers, this.#options, this.#emit);
+        if (record.subtype !== PEER_INDEX_TABLE) return tableDumpV2(record, this.#peers, this.#emit);
         const peers = readPeerIndex(record.body);
         this.#peers = peers ?? [];
         return peers ? undefined : "PEER_INDEX_TABLE that is cut short";

@@ -87,14 +87,19 @@ export interface RibRecord {
   readonly peer: RibPeer | undefined;
   readonly sequence: number;
   readonly prefix: Prefix;
-  readonly pathId?: number;
+  /** Only of the _ADDPATH types. */
+  readonly pathId: number | undefined;
   /** Seconds since 1970 when the path was received. */
   readonly originated: number;
-  /** The attribute list as an UPDATE has it. A view, valid during the call. */
-  readonly attributes: Uint8Array;
-  /** MP_REACH_NLRI stood there as a next hop alone (RFC 6396 §4.3.4) and was made whole, without NLRI. */
-  readonly abbreviated: boolean;
-  readonly context: CodecContext;
+  /** Its attribute list is in `octets` from `start` up to `end`, valid during the call: see `ribAttributes`. */
+  readonly octets: Uint8Array;
+  readonly start: number;
+  readonly end: number;
+  /** Of the record's type. */
+  readonly afi: number;
+  readonly safi: number;
+  /** What the record's type says about AS numbers. */
+  readonly as4: boolean;
 }
 
 /** A collector's session changed its state (RFC 6396 §4.4.1). */

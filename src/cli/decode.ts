@@ -19,7 +19,7 @@ import { Progress } from "./decode/progress.ts";
 import { CompressionError, decompressed, openSource, type Source } from "./decode/source.ts";
 import { Summary } from "./decode/summary.ts";
 import { textLine } from "./decode/text.ts";
-import { type AnyRecord, findingsOf, Viewer } from "./decode/view.ts";
+import { type AnyRecord, findingsOf, viewOf } from "./decode/view.ts";
 
 export interface DecodeIo {
   readonly stdin: AsyncIterable<Uint8Array | string>;
@@ -52,7 +52,6 @@ class Run {
   readonly #options: DecodeOptions;
   readonly #io: DecodeIo;
   readonly #output: Output;
-  readonly #viewer = new Viewer();
   readonly #summary: Summary | undefined;
   readonly #json: boolean;
   #status = 0;
@@ -148,8 +147,9 @@ class Run {
 
   #emit(record: AnyRecord, label: string | undefined): void {
     if (this.#stopped) return;
-    const { filter, strict } = this.#options;
-    const entry = this.#viewer.view(record);
+    const { filter, strict, as4 } = this.#options;
+    if (this.#summary && filter.empty && as4 === "auto" && this.#summary.addSound(record, label)) return;
+    const entry = viewOf(record, this.#options);
     if (filter.empty || filter.wants(entry)) {
       if (this.#summary) this.#summary.add(entry, label);
       else if (this.#json) this.#output.line(jsonLine(entryJson(entry), label));

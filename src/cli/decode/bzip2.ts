@@ -177,7 +177,8 @@ export class Bzip2Decoder {
         left = GROUP - 1;
       }
       while (bits < MAX_CODE) {
-        held = ((held << 8) | (input[at++] ?? 0)) & 0x0fff_ffff;
+        if (at >= input.length) throw new Bzip2Error("bzip2: the file is cut");
+        held = ((held << 8) | input[at++]!) & 0x0fff_ffff;
         bits += 8;
       }
       let entry = table.fast[(held >>> (bits - FAST)) & FAST_MASK]!;
@@ -209,7 +210,6 @@ export class Bzip2Decoder {
       tt[length++] = octet;
     }
     this.#bit = at * 8 - bits;
-    if (this.#bit > input.length * 8) throw new Bzip2Error("bzip2: the file is cut");
     return length;
   }
 

@@ -20,7 +20,7 @@ import type { MpReach, MpUnreach, Nlri } from "../../../protocol/codec/nlri.ts";
 import { type Notification, shutdownText } from "../../../protocol/codec/notification.ts";
 import type { RawCapability } from "../../../protocol/codec/open.ts";
 import { formatAddress, formatDotted, formatPrefix } from "../../../protocol/wire/address.ts";
-import type { Entry } from "./view.ts";
+import type { Entry, RibInspection } from "./view.ts";
 
 export type Json = { [key: string]: unknown };
 
@@ -38,7 +38,7 @@ export function entryJson({ record, message, rib }: Entry): Json {
     case "unsupported":
       return unsupportedJson(record);
     case "rib":
-      return ribJson(record, rib ?? { attributes: {}, wire: [], findings: [] });
+      return ribJson(record, rib ?? NO_ROUTE);
   }
 }
 
@@ -82,7 +82,7 @@ function unsupportedJson({ moment, what }: UnsupportedRecord): Json {
   return { kind: "unsupported", ...placeJson({ moment }), what };
 }
 
-function ribJson(record: RibRecord, seen: InspectedAttributes & { readonly findings: readonly Finding[] }): Json {
+function ribJson(record: RibRecord, seen: RibInspection): Json {
   const { peer, prefix, pathId, originated, sequence } = record;
   const line: Json = { kind: "rib", ...placeJson(record), originated };
   if (peer) line.peer = peerJson(peer);
@@ -91,7 +91,7 @@ function ribJson(record: RibRecord, seen: InspectedAttributes & { readonly findi
   if (pathId !== undefined) line.pathId = pathId;
   const attributes = attributesJson(seen);
   const mp = attributes?.mpReachNlri as Json | undefined;
-  if (mp && record.abbreviated) delete mp.nlri; // there was none
+  if (mp && seen.abbreviated) delete mp.nlri; // there was none
   const nextHop = nextHopOf(seen);
   if (nextHop) line.nextHop = nextHop;
   if (attributes) line.attributes = attributes;
@@ -251,6 +251,7 @@ function capabilityJson({ code, value, capability }: RawCapability): Json {
   }
 }
 
+const NO_ROUTE: RibInspection = { attributes: {}, wire: [], findings: [], abbreviated: false };
 const ORIGINS = ["IGP", "EGP", "INCOMPLETE"];
 /** RFC 6396 §4.4.1. */
 const STATES: readonly (string | undefined)[] = [

@@ -35,9 +35,10 @@ export async function openSource(name: string, stdin: AsyncIterable<Uint8Array |
     const stat = await file.stat();
     if (stat.isDirectory()) throw new Error("is a directory");
     const read = async function* (): Chunks {
-      for (;;) {
-        // A buffer of its own each time: the next chunk is inflated while this one is read.
-        const { bytesRead, buffer } = await file.read(new Uint8Array(READ), 0, READ, null);
+      // Two in turns: what is left of a chunk is only copied when the next one is there.
+      const buffers = [new Uint8Array(READ), new Uint8Array(READ)] as const;
+      for (let turn: 0 | 1 = 0; ; turn = turn === 0 ? 1 : 0) {
+        const { bytesRead, buffer } = await file.read(buffers[turn], 0, READ, null);
         if (bytesRead === 0) return;
         yield buffer.subarray(0, bytesRead);
       }
@@ -70,49 +71,72 @@ export class CompressionError extends Error {
  * pool works on the next: so a piece is short, for a gigabyte of zeros fits into a megabyte.
  */
 async function* gunzip(chunks: Chunks): Chunks {
-  const inflate = createGunzip({ chunkSize: OUTPUT });
-  const outputs: Uint8Array[] = [];
-  let failure: Error | undefined;
-  inflate.on("data", (chunk: Uint8Array) => outputs.push(chunk));
-  inflate.on("error", (error) => {
-    failure = error;
-  });
+  const inflater = new Inflater();
   try {
     for await (const piece of pieces(chunks)) {
-      const done = write(inflate, piece);
-      yield* take(outputs); // of the piece before
-      await done;
-      if (failure) break;
+      const used = inflater.write(piece);
+      yield* inflater.take(); // of the piece before
+      await used;
+      if (inflater.failure) break;
     }
-    yield* take(outputs);
-    if (!failure) await finish(inflate);
-    yield* take(outputs);
-    if (failure) throw new CompressionError(gzipWords(failure as NodeJS.ErrnoException));
+    yield* inflater.take();
+    await inflater.finish();
+    yield* inflater.take();
+    if (inflater.failure) throw new CompressionError(gzipWords(inflater.failure));
   } finally {
-    inflate.destroy();
+    inflater.close();
   }
 }
 
-/** Settles when the piece is used up, or never will be. */
-function write(inflate: Gunzip, piece: Uint8Array): Promise<void> {
-  return new Promise((resolve) => {
-    if (inflate.destroyed || inflate.readableEnded) return resolve();
-    inflate.once("error", () => resolve());
-    inflate.once("end", () => resolve());
-    inflate.write(piece, () => {
-      inflate.removeAllListeners("end");
-      resolve();
-    });
-  });
-}
+/** node:zlib, so that whatever it gave before it failed is kept: its own stream throws that away. */
+class Inflater {
+  readonly #gunzip: Gunzip = createGunzip({ chunkSize: OUTPUT });
+  readonly #outputs: Uint8Array[] = [];
+  #failure: Error | undefined;
+  #ended = false;
+  #settle: () => void = () => {};
 
-function finish(inflate: Gunzip): Promise<void> {
-  return new Promise((resolve) => {
-    if (inflate.destroyed || inflate.readableEnded) return resolve();
-    inflate.once("error", () => resolve());
-    inflate.once("end", () => resolve());
-    inflate.end();
-  });
+  constructor() {
+    this.#gunzip.on("data", (chunk: Uint8Array) => this.#outputs.push(chunk));
+    this.#gunzip.on("error", (error) => {
+      this.#failure = error;
+      this.#settle();
+    });
+    this.#gunzip.on("end", () => {
+      this.#ended = true;
+      this.#settle();
+    });
+  }
+
+  get failure(): NodeJS.ErrnoException | undefined {
+    return this.#failure;
+  }
+
+  /** Settles when the piece is used up, or never will be. */
+  write(piece: Uint8Array): Promise<void> {
+    return this.#done((resolve) => this.#gunzip.write(piece, () => resolve()));
+  }
+
+  /** Nothing more comes: if something was to come, that is a failure. */
+  finish(): Promise<void> {
+    return this.#done(() => this.#gunzip.end());
+  }
+
+  *take(): Generator<Uint8Array> {
+    yield* this.#outputs.splice(0);
+  }
+
+  close(): void {
+    this.#gunzip.destroy();
+  }
+
+  #done(start: (resolve: () => void) => void): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#failure || this.#ended) return resolve();
+      this.#settle = resolve;
+      start(resolve);
+    });
+  }
 }
 
 function gzipWords(error: NodeJS.ErrnoException): string {
@@ -147,10 +171,6 @@ async function* pieces(chunks: Chunks): Chunks {
     tail = all.subarray(end);
   }
   if (tail.length > 0) yield tail;
-}
-
-function* take(outputs: Uint8Array[]): Generator<Uint8Array> {
-  yield* outputs.splice(0);
 }
 
 async function* counted(chunks: Chunks, count: (octets: number) => void): Chunks {

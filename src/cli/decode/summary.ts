@@ -2,17 +2,21 @@
  * `--summary`: what was in the input, in counts, and a table of its sessions. The number of sessions kept is bounded; those
  * beyond are counted together.
  */
+import { type Counts, glanceAtAttributes, glanceAtMessage } from "../../../protocol/archive/glance.ts";
 import { formatMoment, type Moment, type Place } from "../../../protocol/archive/record.ts";
-import { CapabilityCode } from "../../../protocol/codec/iana.ts";
+import { CapabilityCode, MessageType } from "../../../protocol/codec/iana.ts";
 import type { Finding, Inspection } from "../../../protocol/codec/inspect.ts";
 import { formatAddress } from "../../../protocol/wire/address.ts";
 import { type Json, jsonLine } from "./json.ts";
 import { timeText } from "./text.ts";
-import { type Entry, findingsOf } from "./view.ts";
+import { type AnyRecord, type Entry, findingsOf } from "./view.ts";
 
 export class Summary {
   readonly #total = new Tally();
-  readonly #sessions = new Map<unknown, Session>();
+  /** By file, then by stream, by peer of a table, or by the ends. */
+  readonly #sessions = new Map<string | undefined, Map<unknown, Session>>();
+  #count = 0;
+  readonly #counts: Counts = { announced: 0, withdrawn: 0 };
   #others: Session | undefined;
   readonly #files = new Map<string, { records: number }>();
 
@@ -21,9 +25,27 @@ export class Summary {
     this.#files.set(name, { records });
   }
 
+  /** Counts it, if a quick look is enough to know that nothing is wrong with it. @returns whether it was */
+  addSound(record: AnyRecord, file: string | undefined): boolean {
+    const counts = this.#counts;
+    if (record.kind === "message") {
+      if (record.behind !== undefined || !glanceAtMessage(record.octets, record.context, counts)) return false;
+      const type = record.octets[18] === MessageType.Update ? "UPDATE" : "KEEPALIVE";
+      this.#total.addMessage(record.moment, type, counts);
+      this.#session(record, file)?.tally.addMessage(record.moment, type, counts);
+      return true;
+    }
+    if (record.kind !== "rib" || !glanceAtAttributes(record.octets, record.start, record.end, record.as4, true)) {
+      return false;
+    }
+    this.#total.addRoute(record.moment);
+    this.#session(record, file)?.tally.addRoute(record.moment);
+    return true;
+  }
+
   add(entry: Entry, file: string | undefined): void {
     this.#total.add(entry);
-    const session = this.#session(entry, file);
+    const session = this.#session(entry.record, file);
     if (!session) return;
     session.tally.add(entry);
     if (entry.message?.open) session.noteAs(entry.record as Place, entry.message.open);
@@ -48,32 +70,34 @@ export class Summary {
   }
 
   #all(): Session[] {
-    return [...this.#sessions.values(), ...(this.#others ? [this.#others] : [])];
+    const sessions = [...this.#sessions.values()].flatMap((map) => [...map.values()]);
+    return this.#others ? [...sessions, this.#others] : sessions;
   }
 
-  #session(entry: Entry, file: string | undefined): Session | undefined {
-    const { record } = entry;
+  #session(record: AnyRecord, file: string | undefined): Session | undefined {
     if (record.kind === "unsupported") return undefined;
+    let sessions = this.#sessions.get(file);
+    if (!sessions) this.#sessions.set(file, (sessions = new Map()));
     // Peers of a table are the same object in every one of its routes.
-    const key = record.kind === "rib" ? record.peer : keyOf(record, file);
-    const known = this.#sessions.get(key);
+    const key = record.kind === "rib" ? record.peer : (record.stream ?? endsKey(record));
+    const known = sessions.get(key);
     if (known) return known;
-    if (this.#sessions.size >= MAX_SESSIONS) {
+    if (this.#count >= MAX_SESSIONS) {
       this.#others ??= new Session(undefined, "all other sessions", "");
       return this.#others;
     }
-    const session = sessionOf(entry, file);
-    this.#sessions.set(key, session);
+    const session = sessionOf(record, file);
+    this.#count++;
+    sessions.set(key, session);
     return session;
   }
 }
 
-/** Either direction of a stream is the same session. */
-function keyOf({ stream, src, dst, peerAs }: Place, file: string | undefined): string {
-  return stream !== undefined ? `${file} ${stream}` : `${file} ${src} ${dst} ${peerAs}`;
+function endsKey({ src, dst, peerAs }: Place): string {
+  return `${src} ${dst} ${peerAs}`;
 }
 
-function sessionOf({ record }: Entry, file: string | undefined): Session {
+function sessionOf(record: AnyRecord, file: string | undefined): Session {
   if (record.kind === "rib") {
     const session = new Session(file, record.peer ? formatAddress(record.peer.address) : "unknown peer", "");
     if (record.peer) session.asns.set(session.a, record.peer.asn);
@@ -145,21 +169,27 @@ class Tally {
   #first: Moment | undefined;
   #last: Moment | undefined;
 
+  addRoute(at: Moment): void {
+    this.#note(at);
+    this.routes++;
+  }
+
+  addMessage(at: Moment, type: string, { announced, withdrawn }: Counts): void {
+    this.#note(at);
+    this.messages++;
+    this.#types.set(type, this.type(type) + 1);
+    this.announced += announced;
+    this.withdrawn += withdrawn;
+  }
+
   add(entry: Entry): void {
     const { record, message } = entry;
-    if (record.moment.seconds !== undefined) {
-      this.#first ??= record.moment;
-      this.#last = record.moment;
-    }
-    const findings = findingsOf(entry);
-    if (findings.length > 0) this.#fault(findings[0]!);
+    const [finding] = findingsOf(entry);
+    if (finding) this.#fault(finding);
+    if (record.kind === "rib") return this.addRoute(record.moment);
+    if (record.kind === "message") return this.addMessage(record.moment, message?.type ?? "UNKNOWN", countsOf(message));
+    this.#note(record.moment);
     switch (record.kind) {
-      case "rib":
-        this.routes++;
-        return;
-      case "message":
-        if (message) this.#message(message);
-        return;
       case "gap":
         this.gaps++;
         this.#missing += record.missing;
@@ -228,19 +258,26 @@ class Tally {
     return json;
   }
 
-  #message({ type = "UNKNOWN", update }: Inspection): void {
-    this.messages++;
-    this.#types.set(type, this.type(type) + 1);
-    if (!update) return;
-    const { mpReach, mpUnreach } = update.attributes;
-    this.announced += update.announced.length + (mpReach?.nlri.length ?? 0);
-    this.withdrawn += update.withdrawn.length + (mpUnreach?.nlri.length ?? 0);
+  #note(at: Moment): void {
+    if (at.seconds === undefined) return;
+    this.#first ??= at;
+    this.#last = at;
   }
 
   #fault({ action }: Finding): void {
     this.errors++;
     this.#actions.set(action, (this.#actions.get(action) ?? 0) + 1);
   }
+}
+
+function countsOf(message: Inspection | undefined): Counts {
+  const update = message?.update;
+  if (!update) return { announced: 0, withdrawn: 0 };
+  const { mpReach, mpUnreach } = update.attributes;
+  return {
+    announced: update.announced.length + (mpReach?.nlri.length ?? 0),
+    withdrawn: update.withdrawn.length + (mpUnreach?.nlri.length ?? 0),
+  };
 }
 
 /** Columns as wide as they have to be; numbers to the right. */
