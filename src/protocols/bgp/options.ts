@@ -110,7 +110,7 @@ const ADD_PATH: Readonly<Record<"off" | "rx" | "tx" | "both", AddPathMode | unde
   both: 3,
 };
 
-const ROLES: Readonly<Record<RoleName, Role>> = {
+export const ROLES: Readonly<Record<RoleName, Role>> = {
   provider: Role.Provider,
   rs_server: Role.Rs,
   rs_client: Role.RsClient,
