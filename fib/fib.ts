@@ -33,7 +33,7 @@ export interface FibOptions {
 }
 
 export interface FibRepair {
-  /** missing: deleted by others or gone with its link. changed: by others. alien: has our protocol id, is not ours. */
+  /** missing: deleted by others. changed: by others. alien: has our protocol id, is not ours. */
   readonly what: "missing" | "changed" | "alien";
   readonly route: KernelRoute;
 }
@@ -56,6 +56,8 @@ export class Fib {
   #state: "new" | "running" | "closed" = "new";
   #reading: Promise<void> | undefined;
   #readAgain = false;
+  /** What the next reading misses went with a link. */
+  #explained = false;
   #readTimer: NodeJS.Timeout | undefined;
   /** Route events wait here while the table is read. */
   #held: KernelEvent[] | undefined;
@@ -174,13 +176,13 @@ export class Fib {
         break;
       case "link-gone":
         this.#adminUp.delete(event.index);
-        this.#readSoon();
+        this.#readBehindLink();
         break;
       case "address":
         this.#applier.retrySoon();
         break;
       case "address-gone": // with the last IPv4 address of a link all its IPv4 routes go, in silence
-        this.#readSoon();
+        this.#readBehindLink();
         break;
       case "resync":
         for (const link of event.links) this.#adminUp.set(link.index, link.adminUp);
@@ -191,7 +193,7 @@ export class Fib {
   #hearLink(index: number, adminUp: boolean): void {
     const before = this.#adminUp.get(index);
     this.#adminUp.set(index, adminUp);
-    if (before && !adminUp) this.#readSoon();
+    if (before && !adminUp) this.#readBehindLink();
     else if (adminUp && !before) this.#applier.retrySoon();
   }
 
@@ -209,7 +211,7 @@ export class Fib {
     const entry = this.#entries.obtain(route);
     if (replaced) {
       entry.occupied = false;
-      this.#foreign?.removePlace(route);
+      if (this.#foreign?.holds(route)) this.#readSoon(); // ours or theirs was replaced: no event says which
     } else if (entry.actual && !entry.sent && route.prefix.family === 4 && !fulfils(entry.actual, route)) {
       entry.doubled = true;
     }
@@ -230,7 +232,7 @@ export class Fib {
   #hearForeign(gone: boolean, event: { readonly route: KernelRoute; readonly replaced?: boolean }): void {
     const { route, replaced = false } = event;
     if (gone) this.#foreign?.remove(route);
-    else this.#foreign?.add(route, replaced);
+    else if (this.#foreign?.add(route, replaced) === false) this.#readSoon();
     if (!gone) this.#applier.retryLater(); // perhaps the way to a gateway that could not be reached
     const entry = this.#entries.find(route.prefix, route.metric, route.tos);
     if (!entry) return;
@@ -240,8 +242,13 @@ export class Fib {
       this.#readSoon(); // in the place of ours or of the other one?
     else if (replaced) entry.actual = undefined;
     if (gone ? !occupied : entry.actual === actual) return;
+    this.#anew(entry); // there again, or refused as it must be
+  }
+
+  #anew(entry: Entry): void {
     this.#applier.renew(entry);
-    if (plan(entry)) this.#applier.enqueue(entry); // there again, or refused as it must be
+    if (plan(entry)) this.#applier.enqueue(entry);
+    else forget(entry);
   }
 
   /** Somebody touched the place: begin afresh with it, if not too often. */
@@ -249,7 +256,7 @@ export class Fib {
     if (entry.sent) entry.uncertain = true;
     this.#applier.renew(entry);
     if (!plan(entry)) {
-      if (!entry.queued) forget(entry);
+      forget(entry);
       return;
     }
     const now = performance.now();
@@ -266,6 +273,12 @@ export class Fib {
   }
 
   // Readings.
+
+  /** For what went with a link or an address: nobody is to blame for it. */
+  #readBehindLink(): void {
+    this.#explained = true;
+    this.#readSoon();
+  }
 
   /** Without waiting, and if one runs, once more behind it. */
   #readSoon(): void {
@@ -293,9 +306,11 @@ export class Fib {
       this.#readAgain = false;
       this.#applier.reading++;
       this.#held = [];
+      const explained = this.#explained;
+      this.#explained = false;
       try {
         const routes = await this.#kernel.routes({ table, family });
-        if (!this.#isClosed()) this.#compare(routes);
+        if (!this.#isClosed()) this.#compare(routes, explained);
       } finally {
         const held: readonly KernelEvent[] = this.#held;
         this.#held = undefined;
@@ -308,7 +323,7 @@ export class Fib {
     return this.#state === "closed";
   }
 
-  #compare(routes: readonly KernelRoute[]): void {
+  #compare(routes: readonly KernelRoute[], explained: boolean): void {
     const others: KernelRoute[] = [];
     const seen = new Set<Entry>();
     for (const entry of this.#entries) entry.occupied = false;
@@ -319,7 +334,7 @@ export class Fib {
       if (own && entry) this.#seen(entry, route, seen);
       else if (entry) entry.occupied = true;
     }
-    for (const entry of this.#entries) if (!seen.has(entry) && !this.#answered(entry)) this.#missed(entry);
+    for (const entry of this.#entries) if (!seen.has(entry) && !this.#answered(entry)) this.#missed(entry, explained);
     this.#foreign?.replaceAll(others);
     this.#applier.retryLater();
   }
@@ -341,12 +356,13 @@ export class Fib {
     else if (!entry.leftover) this.#disturbed(entry, entry.wanted ? "changed" : "alien", route);
   }
 
-  #missed(entry: Entry): void {
+  #missed(entry: Entry, explained: boolean): void {
     const { actual } = entry;
     entry.actual = undefined;
     entry.uncertain = false;
     entry.doubled = false;
-    if (actual) this.#disturbed(entry, "missing", actual);
+    if (actual && explained) this.#anew(entry);
+    else if (actual) this.#disturbed(entry, "missing", actual);
   }
 }
 

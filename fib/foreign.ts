@@ -14,23 +14,21 @@ export class ForeignRoutes {
     this.#listener = listener;
   }
 
-  get size(): number {
-    return this.#byPrefix.size;
-  }
-
-  /** `replaced`: the old route of its place is gone. IPv6 has but one a place, which its event shows whole. */
-  add(route: KernelRoute, replaced: boolean): void {
+  /**
+   * `replaced`: the old route of its place is gone. IPv6 has but one a place, which its event shows whole.
+   * @returns false if several were in its place and nobody says which one was replaced
+   */
+  add(route: KernelRoute, replaced: boolean): boolean {
     const old = this.#byPrefix.get(prefixKey(route.prefix)) ?? [];
-    const gone = old.find((other) => samePlace(other, route) && (replaced || isSix(route) || equal(other, route)));
-    if (gone && equal(gone, route)) return;
-    this.#put(route.prefix, [...old.filter((other) => other !== gone), route]);
+    const rivals = old.filter((other) => samePlace(other, route));
+    const gone = rivals.find((other) => replaced || isSix(route) || equal(other, route));
+    if (!gone || !equal(gone, route)) this.#put(route.prefix, [...old.filter((other) => other !== gone), route]);
+    return !replaced || rivals.length < 2;
   }
 
-  /** Our own route took the place of whatever was there. */
-  removePlace(place: KernelRoute): void {
-    const old = this.#byPrefix.get(prefixKey(place.prefix));
-    const left = old?.filter((other) => !samePlace(other, place));
-    if (old && left && left.length < old.length) this.#put(place.prefix, left);
+  /** Whether somebody's route is in the place of this one. */
+  holds(place: KernelRoute): boolean {
+    return this.#byPrefix.get(prefixKey(place.prefix))?.some((other) => samePlace(other, place)) ?? false;
   }
 
   remove(route: KernelRoute): void {
