@@ -32,31 +32,34 @@ export function encodeAsPath(w: ByteWriter, path: AsPath, as4: boolean): void {
 
 /** RFC 7606 §7.2; AS 0 is RFC 7607 §2. Reads to the reader's end. */
 export function decodeAsPath(r: ByteReader, as4: boolean): AsPath | Malformed {
-  const path: AsSegment[] = [];
+  let path: AsSegment[] | undefined;
   while (r.left > 0) {
-    const at = r.at;
-    if (r.left < 2) return malformed("one octet is left behind the last AS_PATH segment", at);
-    const type = r.u8();
-    const count = r.u8();
-    if (type < SegmentType.AsSet || type > SegmentType.AsConfedSet) {
-      return malformed(`AS_PATH segment of unknown type ${type}`, at);
-    }
-    if (count === 0) return malformed("AS_PATH segment without AS numbers", at);
-    if (count * (as4 ? 4 : 2) > r.left) {
-      return malformed(
-        `AS_PATH segment of ${count} ${as4 ? 4 : 2}-octet AS numbers, but only ${r.left} octets are left`,
-        at,
-      );
-    }
-    const asns: number[] = [];
-    for (let i = 0; i < count; i++) {
-      const asn = as4 ? r.u32() : r.u16();
-      if (asn === 0) return malformed("AS 0 in AS_PATH", r.at - (as4 ? 4 : 2));
-      asns.push(asn);
-    }
-    path.push({ type: type as SegmentType, asns });
+    const segment = decodeSegment(r, as4);
+    if (segment instanceof Malformed) return segment;
+    if (path) path.push(segment);
+    else path = [segment]; // most have one: a list of one is a third of what `push` allots
   }
-  return path;
+  return path ?? NO_PATH;
+}
+
+function decodeSegment(r: ByteReader, as4: boolean): AsSegment | Malformed {
+  const { at } = r;
+  const width = as4 ? 4 : 2;
+  if (r.left < 2) return malformed("one octet is left behind the last AS_PATH segment", at);
+  const type = r.u8();
+  const count = r.u8();
+  if (type < SegmentType.AsSet || type > SegmentType.AsConfedSet) {
+    return malformed(`AS_PATH segment of unknown type ${type}`, at);
+  }
+  if (count === 0) return malformed("AS_PATH segment without AS numbers", at);
+  if (count * width > r.left) {
+    const reason = `AS_PATH segment of ${count} ${width}-octet AS numbers, but only ${r.left} octets are left`;
+    return malformed(reason, at);
+  }
+  const asns = as4 ? r.u32s(count) : Array.from({ length: count }, () => r.u16());
+  const zero = asns.indexOf(0);
+  if (zero >= 0) return malformed("AS 0 in AS_PATH", at + 2 + zero * width);
+  return { type: type as SegmentType, asns };
 }
 
 /** As the decision counts it (RFC 4271 §9.1.2.2, RFC 5065 §5.3): a set is 1, confederation segments 0. */
@@ -182,5 +185,6 @@ function malformed(reason: string, offset: number): Malformed {
   return new Malformed(UpdateSubcode.MalformedAsPath, reason, offset);
 }
 
+const NO_PATH: AsPath = [];
 const MAX_COUNT = 255;
 const BRACKETS: Readonly<Record<SegmentType, string>> = { 1: "{_}", 2: "_", 3: "(_)", 4: "({_})" };

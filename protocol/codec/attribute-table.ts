@@ -3,7 +3,7 @@
  * Encode and decode see the value alone; header, flags, duplicates and severity are the walk's
  * (attribute.ts).
  */
-import { addressFrom, addressOctets } from "../wire/address.ts";
+import { addressOctets, type IpAddress, ipv4 } from "../wire/address.ts";
 import type { ByteReader, ByteWriter } from "../wire/bytes.ts";
 import { decodeAsPath, encodeAsPath, firstAs, hasConfederation, hasSet, withoutConfederation } from "./as-path.ts";
 import type { CodecContext } from "./capability.ts";
@@ -27,7 +27,11 @@ export interface AttributeCodec<V> {
   refuse?(context: CodecContext): string | undefined;
   decode(r: ByteReader, context: CodecContext): V | Malformed;
   encode(w: ByteWriter, value: V, context: CodecContext): void;
+  /** Stores a value under its key. Named stores, one a row, are several times faster than `a[key] = value` (bench/codec.ts). */
+  put(a: Mutable<PathAttributes>, value: V): void;
 }
+
+export type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** The keys of PathAttributes that are an attribute of their own. */
 export type AttributeKey = Exclude<keyof PathAttributes, "unknown" | "partial">;
@@ -55,6 +59,9 @@ export const ATTRIBUTES: Table = {
         : new Malformed(UpdateSubcode.InvalidOrigin, `ORIGIN ${value} is none of IGP, EGP, INCOMPLETE`, at);
     },
     encode: (w, origin) => void w.u8(origin),
+    put: (a, value) => {
+      a.origin = value;
+    },
   },
   asPath: {
     // RFC 4271 §5.1.2, RFC 7606 §7.2
@@ -69,6 +76,9 @@ export const ATTRIBUTES: Table = {
       return wrong ? new Malformed(UpdateSubcode.MalformedAsPath, wrong, at) : path;
     },
     encode: (w, path, context) => encodeAsPath(w, path, context.as4),
+    put: (a, value) => {
+      a.asPath = value;
+    },
   },
   nextHop: {
     // RFC 4271 §5.1.3, RFC 7606 §7.3; the value is judged where the NLRI are known
@@ -77,8 +87,11 @@ export const ATTRIBUTES: Table = {
     flags: WELL_KNOWN,
     length: 4,
     onMalformed: "treat-as-withdraw",
-    decode: (r) => addressFrom(r.view(4), 4),
+    decode: (r) => sharedAddress(r.u32()),
     encode: (w, ip) => void w.bytes(addressOctets(ip)),
+    put: (a, value) => {
+      a.nextHop = value;
+    },
   },
   multiExitDisc: {
     // RFC 4271 §5.1.4, RFC 7606 §7.4
@@ -89,6 +102,9 @@ export const ATTRIBUTES: Table = {
     onMalformed: "treat-as-withdraw",
     decode: (r) => r.u32(),
     encode: (w, med) => void w.u32(med),
+    put: (a, value) => {
+      a.multiExitDisc = value;
+    },
   },
   localPref: {
     // RFC 4271 §5.1.5, RFC 7606 §7.5
@@ -101,6 +117,9 @@ export const ATTRIBUTES: Table = {
       peer === "ebgp" && !allowLocalPref ? "LOCAL_PREF from an eBGP peer" : undefined,
     decode: (r) => r.u32(),
     encode: (w, localPref) => void w.u32(localPref),
+    put: (a, value) => {
+      a.localPref = value;
+    },
   },
   atomicAggregate: {
     // RFC 4271 §5.1.6, RFC 7606 §7.6
@@ -111,6 +130,9 @@ export const ATTRIBUTES: Table = {
     onMalformed: "attribute-discard",
     decode: () => true,
     encode: () => {},
+    put: (a, value) => {
+      a.atomicAggregate = value;
+    },
   },
   aggregator: {
     // RFC 4271 §5.1.7, RFC 7606 §7.7, RFC 7607 §2
@@ -120,6 +142,9 @@ export const ATTRIBUTES: Table = {
     onMalformed: "attribute-discard",
     decode: (r, { as4 }) => decodeAggregator(r, as4, "AGGREGATOR"),
     encode: (w, aggregator, { as4 }) => encodeAggregator(w, aggregator, as4),
+    put: (a, value) => {
+      a.aggregator = value;
+    },
   },
   communities: {
     // RFC 1997, RFC 7606 §7.8
@@ -128,9 +153,12 @@ export const ATTRIBUTES: Table = {
     flags: OPTIONAL_TRANSITIVE,
     item: 4,
     onMalformed: "treat-as-withdraw",
-    decode: (r) => items(r, () => r.u32()),
+    decode: (r) => r.u32s(r.left >>> 2),
     encode: (w, communities) => {
       for (const c of communities) w.u32(c);
+    },
+    put: (a, value) => {
+      a.communities = value;
     },
   },
   originatorId: {
@@ -143,6 +171,9 @@ export const ATTRIBUTES: Table = {
     refuse: (context) => fromOutside("ORIGINATOR_ID", context),
     decode: (r) => r.u32(),
     encode: (w, id) => void w.u32(id),
+    put: (a, value) => {
+      a.originatorId = value;
+    },
   },
   clusterList: {
     // RFC 4456 §8, RFC 7606 §7.10
@@ -152,9 +183,12 @@ export const ATTRIBUTES: Table = {
     item: 4,
     onMalformed: "treat-as-withdraw",
     refuse: (context) => fromOutside("CLUSTER_LIST", context),
-    decode: (r) => items(r, () => r.u32()),
+    decode: (r) => r.u32s(r.left >>> 2),
     encode: (w, clusters) => {
       for (const id of clusters) w.u32(id);
+    },
+    put: (a, value) => {
+      a.clusterList = value;
     },
   },
   mpReach: {
@@ -165,6 +199,9 @@ export const ATTRIBUTES: Table = {
     onMalformed: "session-reset",
     decode: decodeMpReach,
     encode: encodeMpReach,
+    put: (a, value) => {
+      a.mpReach = value;
+    },
   },
   mpUnreach: {
     // RFC 4760 §4, RFC 7606 §7.12
@@ -174,6 +211,9 @@ export const ATTRIBUTES: Table = {
     onMalformed: "session-reset",
     decode: decodeMpUnreach,
     encode: encodeMpUnreach,
+    put: (a, value) => {
+      a.mpUnreach = value;
+    },
   },
   extCommunities: {
     // RFC 4360, RFC 7606 §7.14
@@ -185,6 +225,9 @@ export const ATTRIBUTES: Table = {
     decode: (r) => items(r, () => ({ hi: r.u32(), lo: r.u32() })),
     encode: (w, communities) => {
       for (const { hi, lo } of communities) w.u32(hi).u32(lo);
+    },
+    put: (a, value) => {
+      a.extCommunities = value;
     },
   },
   as4Path: {
@@ -203,6 +246,9 @@ export const ATTRIBUTES: Table = {
       return path;
     },
     encode: (w, path) => encodeAsPath(w, withoutConfederation(path), true),
+    put: (a, value) => {
+      a.as4Path = value;
+    },
   },
   as4Aggregator: {
     // RFC 6793 §6, RFC 7607 §2
@@ -213,6 +259,9 @@ export const ATTRIBUTES: Table = {
     refuse: (context) => fromFourOctetSpeaker("AS4_AGGREGATOR", context),
     decode: (r) => decodeAggregator(r, true, "AS4_AGGREGATOR"),
     encode: (w, aggregator) => encodeAggregator(w, aggregator, true),
+    put: (a, value) => {
+      a.as4Aggregator = value;
+    },
   },
   pmsiTunnel: {
     // RFC 6514 §5: passed through
@@ -223,6 +272,9 @@ export const ATTRIBUTES: Table = {
     onMalformed: "treat-as-withdraw",
     decode: (r) => r.copy(r.left),
     encode: (w, value) => void w.bytes(value),
+    put: (a, value) => {
+      a.pmsiTunnel = value;
+    },
   },
   ipv6ExtCommunities: {
     // RFC 5701, RFC 7606 §7.15
@@ -235,6 +287,9 @@ export const ATTRIBUTES: Table = {
     encode: (w, communities) => {
       for (const c of communities) w.bytes(c);
     },
+    put: (a, value) => {
+      a.ipv6ExtCommunities = value;
+    },
   },
   aigp: {
     // RFC 7311 §3
@@ -244,6 +299,9 @@ export const ATTRIBUTES: Table = {
     onMalformed: "attribute-discard",
     decode: decodeAigp,
     encode: encodeAigp,
+    put: (a, value) => {
+      a.aigp = value;
+    },
   },
   largeCommunities: {
     // RFC 8092
@@ -256,6 +314,9 @@ export const ATTRIBUTES: Table = {
     encode: (w, communities) => {
       for (const c of communities) w.u32(c.global).u32(c.local1).u32(c.local2);
     },
+    put: (a, value) => {
+      a.largeCommunities = value;
+    },
   },
   onlyToCustomer: {
     // RFC 9234 §5
@@ -266,8 +327,18 @@ export const ATTRIBUTES: Table = {
     onMalformed: "treat-as-withdraw",
     decode: (r) => r.u32(),
     encode: (w, asn) => void w.u32(asn),
+    put: (a, value) => {
+      a.onlyToCustomer = value;
+    },
   },
 };
+
+/** A peer names the same next hop again and again: its sets share one object. */
+function sharedAddress(word: number): IpAddress {
+  if (lastAddress.w0 !== word) lastAddress = ipv4(word);
+  return lastAddress;
+}
+let lastAddress: IpAddress = ipv4(0);
 
 /** Why this peer may not send such a path: confederations (RFC 5065 §5), first AS (RFC 4271 §6.3), sets (RFC 9774). */
 function pathRefused(path: NonNullable<PathAttributes["asPath"]>, context: CodecContext): string | undefined {
@@ -304,7 +375,7 @@ function decodeAggregator(r: ByteReader, as4: boolean, name: string): Aggregator
     return new Malformed(UpdateSubcode.AttributeLength, `${name} of ${left} octets, must be ${length}`);
   const asn = as4 ? r.u32() : r.u16();
   if (asn === 0) return new Malformed(UpdateSubcode.OptionalAttribute, `AS 0 in ${name}`, at);
-  return { asn, address: addressFrom(r.view(4), 4) };
+  return { asn, address: ipv4(r.u32()) };
 }
 
 function encodeAigp(w: ByteWriter, { metric, otherTlvs }: Aigp): void {

@@ -6,7 +6,7 @@
  */
 import { type ByteReader, ByteWriter, ShortRead } from "../wire/bytes.ts";
 import { withoutConfederation } from "./as-path.ts";
-import { ATTRIBUTES, type AttributeCodec, type AttributeKey } from "./attribute-table.ts";
+import { ATTRIBUTES, type AttributeCodec, type AttributeKey, type Mutable } from "./attribute-table.ts";
 import type { CodecContext } from "./capability.ts";
 import { type AttributeFault, addFault, type Fault, Malformed, type Severity, survivable } from "./error.ts";
 import { AttributeCode, attributeName, ErrorCode, Flags, UpdateSubcode } from "./iana.ts";
@@ -44,8 +44,30 @@ export interface WalkedAttributes {
   readonly faults: readonly Fault[];
   /** The list could not be read to its end. */
   readonly cut: boolean;
-  /** Offset of the first of each code that was there, malformed ones too. */
-  readonly seen: ReadonlyMap<number, number>;
+  /** Codes that were there, malformed ones too. */
+  readonly seen: CodeSet;
+}
+
+/** Attribute codes: bits for the usual ones, since every UPDATE needs such a set. */
+export class CodeSet {
+  #low = 0;
+  #high = 0;
+  #others: Set<number> | undefined;
+
+  has(code: number): boolean {
+    if (code < 32) return (this.#low & (1 << code)) !== 0;
+    if (code < 64) return (this.#high & (1 << (code - 32))) !== 0;
+    return this.#others?.has(code) ?? false;
+  }
+
+  /** @returns false if it was there before */
+  add(code: number): boolean {
+    if (this.has(code)) return false;
+    if (code < 32) this.#low |= 1 << code;
+    else if (code < 64) this.#high |= 1 << (code - 32);
+    else (this.#others ??= new Set()).add(code);
+    return true;
+  }
 }
 
 /** MP_REACH_NLRI and MP_UNREACH_NLRI first (RFC 7606 §5.1), then ascending by code (RFC 4271 §5). */
@@ -80,32 +102,49 @@ export function decodeAttributes(
   return { attributes: settleAttributes(attributes, context), faults: survivable(faults) };
 }
 
+/** Where the first attribute of a code begins, in a list that has one. */
+export function attributeOffset(octets: Uint8Array, start: number, code: number): number {
+  let at = start;
+  while (at + 3 < octets.length && octets[at + 1] !== code) {
+    const wide = (octets[at]! & Flags.ExtendedLength) !== 0;
+    at += wide ? 4 + (octets[at + 2]! << 8) + octets[at + 3]! : 3 + octets[at + 2]!;
+  }
+  return at;
+}
+
 /** The walk itself; never throws. @param wire gets each attribute as it stands, if given */
 export function walkAttributes(r: ByteReader, context: CodecContext, wire?: WireAttribute[]): WalkedAttributes {
-  const walk: Walk = { context, found: {}, unknown: [], partial: [], faults: [], seen: new Map(), wire };
+  const walk: Walk = {
+    context,
+    found: {},
+    unknown: undefined,
+    partial: undefined,
+    faults: [],
+    seen: new CodeSet(),
+    wire,
+  };
   let cut = false;
   while (r.left > 0 && !cut) cut = !walkOne(r, walk);
   const { found, unknown, partial } = walk;
-  if (unknown.length > 0) found.unknown = unknown.sort((a, b) => a.code - b.code);
-  if (partial.length > 0) found.partial = partial.sort((a, b) => a - b);
+  if (unknown) found.unknown = unknown.sort((a, b) => a.code - b.code);
+  if (partial) found.partial = partial.sort((a, b) => a - b);
   return { attributes: found, faults: walk.faults, cut, seen: walk.seen };
 }
-
-type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 interface Walk {
   readonly context: CodecContext;
   readonly found: Mutable<PathAttributes>;
-  readonly unknown: UnknownAttribute[];
-  readonly partial: number[];
+  unknown: UnknownAttribute[] | undefined;
+  partial: number[] | undefined;
   readonly faults: Fault[];
-  readonly seen: Map<number, number>;
+  readonly seen: CodeSet;
   readonly wire: WireAttribute[] | undefined;
 }
 
 /** One attribute; false if the list cannot be read on (RFC 7606 §4). */
 function walkOne(r: ByteReader, walk: Walk): boolean {
-  const { at: offset, left } = r;
+  const offset = r.at;
+  const { left } = r;
   const flags = r.peek();
   const wide = (flags & Flags.ExtendedLength) !== 0;
   if (left < (wide ? 4 : 3)) {
@@ -120,56 +159,44 @@ function walkOne(r: ByteReader, walk: Walk): boolean {
     overrun(walk, code, length, r.left, offset);
     return false;
   }
-  const header = r.at - offset;
-  const value = r.sub(length);
-  const whole = r.since(offset);
-  const used = walk.seen.has(code)
-    ? repeated(walk, code, offset)
-    : readOne(walk, { flags, code, value, whole, offset });
-  if (!walk.seen.has(code)) walk.seen.set(code, offset);
-  walk.wire?.push({ code, flags, value: whole.subarray(header), offset, used });
+  const start = r.at;
+  const outer = r.enter(length);
+  const used = walk.seen.add(code) ? readOne(r, walk, flags, code, offset) : repeated(walk, code, offset);
+  r.leave(outer);
+  walk.wire?.push({ code, flags, value: r.between(start, start + length), offset, used });
   return true;
 }
 
-/** One attribute, framed. */
-interface Framed {
-  readonly flags: number;
-  readonly code: number;
-  readonly value: ByteReader;
-  /** All its octets, as some NOTIFICATIONs carry them. */
-  readonly whole: Uint8Array;
-  readonly offset: number;
-}
-
-/** Checks and takes the first attribute of its code; false if it is not used. */
-function readOne(walk: Walk, a: Framed): boolean {
-  const key = KEYS[a.code];
-  if (key === undefined) return takeUnknown(walk, a);
-  const row = ATTRIBUTES[key] as AttributeCodec<unknown>;
+/** Checks and takes the first attribute of its code, whose value `r` is in; false if it is not used. */
+function readOne(r: ByteReader, walk: Walk, flags: number, code: number, offset: number): boolean {
+  const row = ROWS[code];
+  const end = r.at + r.left;
+  if (row === undefined) return takeUnknown(r, walk, flags, code, offset);
   const refused = row.refuse?.(walk.context);
   if (refused) {
-    fault(walk, "attribute-discard", a.code, UpdateSubcode.MalformedAttributeList, refused, a.offset);
+    fault(walk, "attribute-discard", code, UpdateSubcode.MalformedAttributeList, refused, offset);
     return false;
   }
-  const value = conflict(row, a) ?? decodeValue(row, a.value, walk.context);
+  const value = conflict(row, flags, r.left) ?? decodeValue(row, r, walk.context);
   if (value instanceof Malformed) {
     // Whatever is wrong with the MP attributes is an optional attribute error (RFC 4760 §7).
     const subcode = row.onMalformed === "session-reset" ? UpdateSubcode.OptionalAttribute : value.subcode;
-    fault(walk, row.onMalformed, a.code, subcode, value.reason, value.offset ?? a.offset, a.whole);
+    fault(walk, row.onMalformed, code, subcode, value.reason, value.offset ?? offset, r.between(offset, end));
     return false;
   }
-  (walk.found as Record<string, unknown>)[key] = value;
-  if ((a.flags & Flags.Partial) !== 0 && row.flags === (Flags.Optional | Flags.Transitive)) walk.partial.push(a.code);
+  row.put(walk.found, value);
+  if ((flags & Flags.Partial) !== 0 && row.flags === (Flags.Optional | Flags.Transitive))
+    (walk.partial ??= []).push(code);
   return true;
 }
 
 /** Flags (RFC 7606 §3(c)), then length (RFC 4271 §6.3). Partial where it does not belong is ignored. */
-function conflict(row: AttributeCodec<unknown>, { flags, code, value }: Framed): Malformed | undefined {
+function conflict(row: AttributeCodec<unknown>, flags: number, left: number): Malformed | undefined {
+  const { code } = row;
   if (((flags ^ row.flags) & (Flags.Optional | Flags.Transitive)) !== 0) {
     const reason = `${attributeName(code)} is flagged ${kind(flags)}, must be ${kind(row.flags)}`;
     return new Malformed(UpdateSubcode.AttributeFlags, reason);
   }
-  const { left } = value;
   if (row.length !== undefined && left !== row.length) {
     return new Malformed(
       UpdateSubcode.AttributeLength,
@@ -201,24 +228,17 @@ function decodeValue(row: AttributeCodec<unknown>, value: ByteReader, context: C
  * Not looked into. An attribute that claims to be well-known and is not known (RFC 4271 §6.3) costs
  * its routes, not the session: deployed speakers agree on that.
  */
-function takeUnknown(walk: Walk, { flags, code, value, whole, offset }: Framed): boolean {
+function takeUnknown(r: ByteReader, walk: Walk, flags: number, code: number, offset: number): boolean {
   if ((flags & Flags.Optional) === 0) {
     const known = attributeName(code) !== `attribute ${code}`;
     const severity = DISCARD_IF_MALFORMED.has(code) ? "attribute-discard" : "treat-as-withdraw";
     const subcode = known ? UpdateSubcode.AttributeFlags : UpdateSubcode.UnrecognizedWellKnown;
-    fault(
-      walk,
-      severity,
-      code,
-      subcode,
-      `${attributeName(code)} is flagged well-known, and we do not know it`,
-      offset,
-      whole,
-    );
+    const reason = `${attributeName(code)} is flagged well-known, and we do not know it`;
+    fault(walk, severity, code, subcode, reason, offset, r.between(offset, r.at + r.left));
     return false;
   }
   const kept = flags & (Flags.Optional | Flags.Transitive | Flags.Partial);
-  walk.unknown.push({ code, flags: kept, value: value.copy(value.left) });
+  (walk.unknown ??= []).push({ code, flags: kept, value: r.copy(r.left) });
   return true;
 }
 
@@ -295,11 +315,11 @@ function kind(flags: number): string {
   return (flags & Flags.Transitive) === 0 ? "optional non-transitive" : "optional transitive";
 }
 
-/** By code: the key of the attribute that has it. */
-const KEYS: readonly (AttributeKey | undefined)[] = (() => {
-  const keys: (AttributeKey | undefined)[] = [];
-  for (const [key, row] of Object.entries(ATTRIBUTES)) keys[row.code] = key as AttributeKey;
-  return keys;
+/** By code: the row of the attribute that has it. */
+const ROWS: readonly (AttributeCodec<unknown> | undefined)[] = (() => {
+  const rows = new Array<AttributeCodec<unknown> | undefined>(256).fill(undefined);
+  for (const row of Object.values(ATTRIBUTES)) rows[row.code] = row as AttributeCodec<unknown>;
+  return rows;
 })();
 
 const MP_KEYS: ReadonlySet<AttributeKey> = new Set(["mpReach", "mpUnreach"]);

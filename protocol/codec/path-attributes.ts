@@ -62,9 +62,11 @@ export function settleAttributes(wire: PathAttributes, context: CodecContext): P
   let a = wire;
   if (!context.as4 && (a.as4Path || a.as4Aggregator)) a = mergeAs4(a);
   if (a.largeCommunities) a = withoutDuplicates(a, a.largeCommunities);
-  const [first, second] = a.mpReach?.nextHops ?? [];
+  const reach = a.mpReach;
   // Of two next hops the second has to be link-local, else it means nothing (RFC 2545 §3).
-  if (a.mpReach && first && second && !isLinkLocal(second)) a = { ...a, mpReach: { ...a.mpReach, nextHops: [first] } };
+  if (reach && reach.nextHops.length > 1 && !isLinkLocal(reach.nextHops[1]!)) {
+    a = { ...a, mpReach: { ...reach, nextHops: reach.nextHops.slice(0, 1) } };
+  }
   return a;
 }
 

@@ -9,6 +9,7 @@
 import { formatAddress, type IpAddress, isMulticast, isUnspecified } from "../wire/address.ts";
 import { ByteReader, type ByteWriter } from "../wire/bytes.ts";
 import {
+  attributeOffset,
   encodeAttributes,
   settleAttributes,
   type WalkedAttributes,
@@ -54,8 +55,8 @@ export interface ReadUpdate {
   readonly announced: readonly Nlri[];
   /** In wire order, escalated where RFC 7606 §5.2 says so. */
   readonly faults: readonly Fault[];
-  /** Offset of each attribute code. */
-  readonly seen: ReadonlyMap<number, number>;
+  /** Where the attribute list begins. */
+  readonly attributesStart: number;
 }
 
 export function encodeUpdate(
@@ -82,7 +83,9 @@ export function encodeUpdate(
 export function decodeUpdate(octets: Uint8Array, context: CodecContext): Update {
   const read = readUpdate(octets, context);
   const faults = [...survivable(read.faults)];
-  const attributes = negotiated(settleAttributes(read.attributes, context), context, read.seen, faults);
+  const attributes = negotiated(settleAttributes(read.attributes, context), context, faults, (code) =>
+    attributeOffset(octets, read.attributesStart, code),
+  );
   const plain = context.families === "any" || context.families.has(IPV4_UNICAST);
   if (!plain && read.withdrawn.length + read.announced.length > 0)
     faults.push(notNegotiated(0, Afi.Ipv4, Safi.Unicast, HEADER));
@@ -95,7 +98,7 @@ export function decodeUpdate(octets: Uint8Array, context: CodecContext): Update 
 export function readUpdate(octets: Uint8Array, context: CodecContext, wire?: WireAttribute[]): ReadUpdate {
   const parts = emptyParts();
   const framing = locate(octets, parts);
-  if (framing) return { withdrawn: [], attributes: {}, announced: [], faults: [framing], seen: new Map() };
+  if (framing) return { withdrawn: [], attributes: {}, announced: [], faults: [framing], attributesStart: HEADER };
   const faults: Fault[] = [];
   const addPath = context.addPathRx.has(IPV4_UNICAST);
   const withdrawn = readField(octets, parts.withdrawnStart, parts.withdrawnEnd, addPath, faults, "Withdrawn Routes");
@@ -105,7 +108,7 @@ export function readUpdate(octets: Uint8Array, context: CodecContext, wire?: Wir
   if (faults.length > 0 || parts.nlriEnd > parts.nlriStart || walked.attributes.mpReach) {
     judgeSet(octets, parts, walked, context, faults);
   }
-  return { withdrawn, attributes: walked.attributes, announced, faults, seen: walked.seen };
+  return { withdrawn, attributes: walked.attributes, announced, faults, attributesStart: parts.attributesStart };
 }
 
 /** The family whose End-of-RIB this is (RFC 4724 §2), if it is one; a malformed UPDATE never is. */
@@ -202,7 +205,7 @@ function judgeSet(
   const mp = reachable(attributes.mpReach);
   // NEXT_HOP without IPv4 NLRI is ignored (RFC 4760 §3).
   if (plain && attributes.nextHop && !usable(attributes.nextHop)) {
-    const offset = seen.get(AttributeCode.NextHop) ?? parts.attributesStart;
+    const offset = attributeOffset(octets, parts.attributesStart, AttributeCode.NextHop);
     const header = octets[offset]! & Flags.ExtendedLength ? 4 : 3;
     addFault(
       faults,
@@ -210,7 +213,7 @@ function judgeSet(
     );
   }
   if (mp && context.peer !== "unknown" && !attributes.mpReach?.raw && !attributes.mpReach?.nextHops.some(usable)) {
-    const offset = seen.get(AttributeCode.MpReachNlri) ?? parts.attributesStart;
+    const offset = attributeOffset(octets, parts.attributesStart, AttributeCode.MpReachNlri);
     addFault(faults, badNextHop(attributes.mpReach?.nextHops[0], AttributeCode.MpReachNlri, offset));
   }
   // Behind a cut nobody knows what would have come.
@@ -239,8 +242,8 @@ function escalate(faults: Fault[]): void {
 function negotiated(
   a: PathAttributes,
   context: CodecContext,
-  seen: ReadUpdate["seen"],
   faults: AttributeFault[],
+  offsetOf: (code: number) => number,
 ): PathAttributes {
   if (context.families === "any") return a;
   const { mpReach, mpUnreach, ...rest } = a;
@@ -248,7 +251,7 @@ function negotiated(
   const take = (mp: MpReach | MpUnreach | undefined, code: number): boolean => {
     if (!mp) return false;
     if (families.has(familyKey(mp.afi, mp.safi))) return true;
-    faults.push(notNegotiated(code, mp.afi, mp.safi, seen.get(code) ?? HEADER));
+    faults.push(notNegotiated(code, mp.afi, mp.safi, offsetOf(code)));
     return false;
   };
   const reach = take(mpReach, AttributeCode.MpReachNlri);

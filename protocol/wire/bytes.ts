@@ -10,7 +10,7 @@ export class ShortRead extends Error {
 
 export class ByteReader {
   readonly #octets: Uint8Array;
-  readonly #end: number;
+  #end: number;
   #at: number;
 
   constructor(octets: Uint8Array, start = 0, end: number = octets.length) {
@@ -57,6 +57,17 @@ export class ByteReader {
     return ((o[at]! << 24) | (o[at + 1]! << 16) | (o[at + 2]! << 8) | o[at + 3]!) >>> 0;
   }
 
+  /** As many `u32` in one list. */
+  u32s(count: number): number[] {
+    let at = this.#take(count * 4);
+    const o = this.#octets;
+    const words = new Array<number>(count);
+    for (let i = 0; i < count; i++, at += 4) {
+      words[i] = ((o[at]! << 24) | (o[at + 1]! << 16) | (o[at + 2]! << 8) | o[at + 3]!) >>> 0;
+    }
+    return words;
+  }
+
   u64(): bigint {
     return (BigInt(this.u32()) << 32n) | BigInt(this.u32());
   }
@@ -79,9 +90,24 @@ export class ByteReader {
     return new ByteReader(this.#octets, at, at + length);
   }
 
-  /** A view of what was read from position `start` on: for error data. Copy what you keep. */
-  since(start: number): Uint8Array {
-    return this.#octets.subarray(start, this.#at);
+  /** A view between two positions: for error data. Copy what you keep. */
+  between(start: number, end: number): Uint8Array {
+    return this.#octets.subarray(start, Math.min(end, this.#octets.length));
+  }
+
+  /** Until `leave`, reads as if nothing came behind the next octets: a `sub` that costs nothing. */
+  enter(length: number): number {
+    const at = this.#take(length);
+    const outer = this.#end;
+    this.#end = this.#at;
+    this.#at = at;
+    return outer;
+  }
+
+  /** Goes on behind the octets of `enter`, read or not. @param outer what `enter` returned */
+  leave(outer: number): void {
+    this.#at = this.#end;
+    this.#end = outer;
   }
 
   skip(length: number): void {
