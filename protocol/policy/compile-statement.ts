@@ -182,10 +182,17 @@ export function flush(run: Run): void {
 
 function compileFinish(statement: Statement & { readonly kind: "finish" }, context: Context): Step {
   const signal = statement.verdict === "accept" ? ACCEPTED : REJECTED;
-  if (statement.terms.length === 0) return () => signal;
+  const { place } = statement;
+  if (statement.terms.length === 0) {
+    return (run) => {
+      run.env.finished?.(place);
+      return signal;
+    };
+  }
   const print = compilePrint(statement.terms, true, context);
   return (run) => {
     print(run);
+    run.env.finished?.(place);
     return signal;
   };
 }
@@ -203,6 +210,7 @@ function compileReturn(
     return (run) => {
       const typed = typedOf(get(run), type);
       if (typed.type !== Type.Bool) throw new RunFault("Can't return non-bool from non-function", place);
+      run.env.finished?.(place);
       return typed.value ? ACCEPTED : REJECTED;
     };
   }

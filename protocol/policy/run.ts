@@ -15,6 +15,8 @@ export interface FilterEnv {
   readonly routerId: number;
   /** For `bt_assert`; absent where there is nobody to tell: then it is a run-time error. */
   assert?(holds: boolean, where: Place): void;
+  /** Which statement accepts or rejects: for who explains a verdict; absent on the way of routes. */
+  finished?(where: { readonly file: string; readonly line: number; readonly column: number }): void;
 }
 
 export type MutableAttributes = { -readonly [K in keyof RouteAttributes]: RouteAttributes[K] };

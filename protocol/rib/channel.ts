@@ -231,6 +231,17 @@ export class Channel {
     }
   }
 
+  /** What was received, where the import filter changed or rejected it; NO_ROUTE: the table has it as it came. */
+  received(slot: Slot, pathId: number): AttrId {
+    return this.imports.adjRibIn.get(slot, pathId);
+  }
+
+  /** Whether a limit is passed now. */
+  limitHit(kind: LimitKind): boolean {
+    const limits = { receive: this.#receiveLimit, import: this.#importLimit, export: this.#exportLimit };
+    return limits[kind].isPassed;
+  }
+
   exportedView(slot: Slot): ExportedView {
     if (this.#state !== "UP") return { verdict: "not eligible", reason: "the channel is down" };
     return this.exporter.view(slot);

@@ -21,4 +21,6 @@ export interface FilterEnv {
   roaCheck(table: string, net: Prefix, asn: number): number;
   interfaceIndex(name: string): number;
   readonly routerId: number;
+  /** Which statement accepts or rejects: for who explains a verdict; absent on the way of routes. */
+  finished?(where: { readonly file: string; readonly line: number; readonly column: number }): void;
 }

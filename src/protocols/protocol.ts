@@ -5,6 +5,7 @@
 import type { Kernel } from "../../fib/index.ts";
 import type { Capability } from "../../protocol/codec/capability.ts";
 import type { Channel } from "../../protocol/rib/channel.ts";
+import type { Net } from "../../protocol/rib/route.ts";
 import type { Rib } from "../../protocol/rib/rib.ts";
 import type { IpAddress, Prefix } from "../../protocol/wire/address.ts";
 import type { BfdOptions, Config, DebugFlag, ProtocolConfig, StaticRoute } from "../config/schema.ts";
@@ -80,6 +81,8 @@ export interface Protocol {
   reconfigure(config: ProtocolConfig, soft: boolean): void;
   reload(direction: "in" | "out" | "both"): boolean;
   status(): ProtocolStatus;
+  /** In words, for `why`: what became of a route that was exported to it, such as the kernel's answer. */
+  explain?(net: Net): string | undefined;
 }
 
 export type ProtocolStatus =
