@@ -151,7 +151,7 @@ export class DirtySet {
 
   #lengthen(): void {
     const live = this.#queue.subarray(this.#head, this.#tail);
-    const roomy = live.length * 2 <= this.#queue.length;
+    const roomy = live.length < this.#queue.length && live.length * 2 <= this.#queue.length;
     const queue = roomy ? this.#queue : new Int32Array(Math.max(64, this.#queue.length * 2));
     if (roomy) queue.copyWithin(0, this.#head, this.#tail);
     else queue.set(live);
