@@ -212,7 +212,13 @@ export class Speaker {
   async shutdown(reason: StopReason): Promise<void> {
     this.#phase = "shutting down";
     const { clock } = this.#host;
-    const all = Promise.all(this.protocols().map((protocol) => protocol.stop(reason)));
+    // Peers hear the Cease first; interfaces are known to the last, for the kernel's routes leave by them.
+    const all = (async (): Promise<void> => {
+      for (const protos of SHUTDOWN_ORDER) {
+        const group = this.protocols().filter(({ proto }) => protos.test(proto));
+        await Promise.all(group.map((protocol) => protocol.stop(reason)));
+      }
+    })();
     const timer = new Promise<void>((resolve) => clock.at(clock.now() + SHUTDOWN_MS, resolve));
     await Promise.race([all, timer]);
   }
@@ -422,6 +428,9 @@ class ErrorThrottle {
 function isRunning(protocol: Protocol): boolean {
   return protocol.state === "start" || protocol.state === "up";
 }
+
+/** The first group's stop is under way, all of it, before anything of the next goes down. */
+const SHUTDOWN_ORDER = [/^BGP$/, /^(?!Device$)/, /^Device$/];
 
 /** Cease must reach every peer, but nobody waits longer for a peer that does not read. */
 const SHUTDOWN_MS = 800;
