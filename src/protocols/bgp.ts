@@ -246,6 +246,7 @@ export class BgpProtocol implements Protocol, DynamicSession {
         ...(where.iface !== undefined && { iface: where.iface }),
         multihop: multihop !== undefined,
         ...(bfd.options && { options: bfd.options }),
+        user: this.name,
       },
       (up, diagnostic) => {
         if (wasUp && !up) this.#bfdDown(diagnostic, bfd.graceful);

@@ -187,6 +187,8 @@ export interface BfdService {
       readonly iface?: string;
       readonly multihop: boolean;
       readonly options?: Partial<BfdOptions>;
+      /** Name of the protocol that asks. */
+      readonly user?: string;
     },
     changed: (up: boolean, diagnostic: string) => void,
   ): { close(): void };

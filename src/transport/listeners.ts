@@ -3,7 +3,6 @@
  * claim with the longest match of its source; a stranger's is closed before anything is read.
  */
 import { createServer, type Server, type Socket } from "node:net";
-import { networkInterfaces } from "node:os";
 import {
   type Family,
   formatAddress,
@@ -23,6 +22,7 @@ import {
   prepareListener,
   SocketOptionError,
   saveSynOf,
+  scopeOf,
   setKey,
   synTtl,
 } from "./sockopt.ts";
@@ -153,7 +153,12 @@ class ListenSocket {
       for (const claim of this.#claims)
         if (claim.md5 !== undefined) setKey(fd, claim.options.from, keyLength(claim), claim.md5);
       const address: IpAddress = strict && local ? local : { family, w0: 0, w1: 0, w2: 0, w3: 0 };
-      const errno = bindSocket(fd, address, port, isLinkLocal(address) && address.family === 6 ? scopeOf(iface) : 0);
+      const errno = bindSocket(
+        fd,
+        address,
+        port,
+        isLinkLocal(address) && address.family === 6 ? scopeOf(iface ?? "") : 0,
+      );
       if (errno !== 0) throw new SocketOptionError(errorText(errno));
     } catch (error) {
       closeSocket(fd);
@@ -274,14 +279,6 @@ class ListenSocket {
 function keyLength(claim: Claim): number | undefined {
   const { from } = claim.options;
   return from.length === width(from.family as Family) ? undefined : from.length;
-}
-
-/** Index of an interface by name, as sockaddr_in6 wants it; 0 if it is unknown. */
-function scopeOf(iface: string | undefined): number {
-  if (iface === undefined) return 0;
-  for (const address of networkInterfaces()[iface] ?? [])
-    if (address.family === "IPv6" && address.scopeid) return address.scopeid;
-  return 0;
 }
 
 /** A connection that we are destroying anyway may fail as it likes. */

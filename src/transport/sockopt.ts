@@ -4,7 +4,7 @@
  * plain sockets work, and whatever security asks for fails loudly instead.
  */
 import { createRequire } from "node:module";
-import { addressOctets, type IpAddress } from "../../protocol/wire/address.ts";
+import { addressOctets, type IpAddress, parseAddress } from "../../protocol/wire/address.ts";
 import type { SocketOptions } from "./transport.ts";
 
 interface Libc {
@@ -13,6 +13,9 @@ interface Libc {
   close(fd: number): number;
   setsockopt(fd: number, level: number, name: number, value: Uint8Array, length: number): number;
   getsockopt(fd: number, level: number, name: number, value: Uint8Array, length: Uint32Array): number;
+  if_nametoindex(name: string): number;
+  /** SO_ATTACH_FILTER with a program of `rows` instructions. */
+  attachFilter(fd: number, program: Uint8Array, rows: number): boolean;
   errno(): number;
 }
 
@@ -28,12 +31,22 @@ export function libc(): Libc | undefined {
       close: library.func("int close(int)"),
       setsockopt: library.func("int setsockopt(int, int, int, const void *, uint32_t)"),
       getsockopt: library.func("int getsockopt(int, int, int, _Out_ void *, _Inout_ uint32_t *)"),
+      if_nametoindex: library.func("unsigned int if_nametoindex(const char *)"),
+      attachFilter: filterAttacher(koffi, library),
       errno: () => koffi.errno(),
     };
   } catch {
     loaded = null; // no prebuilt binary for this system: `openSocket` says what does not work without
   }
   return loaded ?? undefined;
+}
+
+/** struct sock_fprog holds a pointer, so this call has a prototype of its own. */
+function filterAttacher(koffi: typeof import("koffi"), library: import("koffi").LibraryHandle): Libc["attachFilter"] {
+  const program = koffi.struct({ len: "uint16_t", filter: "uint8_t *" });
+  const attach = library.func("setsockopt", "int", ["int", "int", "int", koffi.pointer(program), "uint32_t"]);
+  return (fd, filter, rows) =>
+    attach(fd, SOL_SOCKET, SO_ATTACH_FILTER, { len: rows, filter }, koffi.sizeof(program)) === 0;
 }
 
 /** An option that cannot be set although security depends on it. */
@@ -133,8 +146,65 @@ export function bindSocket(fd: number, ip: IpAddress, port: number, scope = 0): 
   return c.bind(fd, address, address.length) === 0 ? 0 : c.errno();
 }
 
+/**
+ * A UDP socket that takes only packets with this TTL, which classic BPF reads in the network header.
+ * @returns the descriptor, or why there is none
+ */
+export function openDatagram(family: 4 | 6, ttl: number | undefined, device: string | undefined): number | string {
+  const c = libc();
+  if (!c) return "koffi is missing";
+  const fd = c.socket(family === 4 ? AF_INET : AF_INET6, SOCK_DGRAM_NONBLOCK_CLOEXEC, 0);
+  if (fd < 0) return errorText(c.errno());
+  try {
+    must(setInt(fd, SOL_SOCKET, SO_REUSEADDR, 1), "SO_REUSEADDR");
+    if (family === 6) must(setInt(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1), "IPV6_V6ONLY");
+    if (device !== undefined) must(setOctets(fd, SOL_SOCKET, SO_BINDTODEVICE, text(device)), `device ${device}`);
+    if (ttl !== undefined) attachTtlFilter(fd, family, ttl);
+  } catch (error) {
+    c.close(fd);
+    return (error as Error).message;
+  }
+  return fd;
+}
+
+/** @param iface scope of a link-local address, or "" @returns the error's number, or 0 */
+export function bindDatagram(fd: number, family: 4 | 6, address: string, port: number, iface: string): number {
+  const any: IpAddress = { family, w0: 0, w1: 0, w2: 0, w3: 0 };
+  return bindSocket(fd, parseAddress(address) ?? any, port, iface === "" ? 0 : scopeOf(iface));
+}
+
+/** CS6 on a UDP socket, and its device; best effort. */
+export function markPriority(fd: number, family: 4 | 6, device: string | undefined): void {
+  const v4 = family === 4;
+  setInt(fd, v4 ? IPPROTO_IP : IPPROTO_IPV6, v4 ? IP_TOS : IPV6_TCLASS, DSCP_CS6);
+  if (device !== undefined) setOctets(fd, SOL_SOCKET, SO_BINDTODEVICE, text(device));
+}
+
+/** Index of an interface, as sockaddr_in6 wants it; 0 if it is unknown. */
+export function scopeOf(iface: string): number {
+  return libc()?.if_nametoindex(iface) ?? 0;
+}
+
 export function closeSocket(fd: number): void {
   libc()?.close(fd);
+}
+
+/** Loads the TTL octet from the network header and drops the packet if it is another. */
+function attachTtlFilter(fd: number, family: 4 | 6, ttl: number): void {
+  const c = libc()!;
+  const program = new Uint8Array(4 * 8); // struct sock_filter: code 2, jt, jf, k 4
+  const view = new DataView(program.buffer);
+  const row = (i: number, code: number, jt: number, jf: number, k: number): void => {
+    view.setUint16(i * 8, code, true);
+    view.setUint8(i * 8 + 2, jt);
+    view.setUint8(i * 8 + 3, jf);
+    view.setUint32(i * 8 + 4, k, true);
+  };
+  row(0, BPF_LD_B_ABS, 0, 0, SKF_NET_OFF + (family === 4 ? 8 : 7));
+  row(1, BPF_JEQ_K, 0, 1, ttl);
+  row(2, BPF_RET_K, 0, 0, 0xffff);
+  row(3, BPF_RET_K, 0, 0, 0);
+  must(c.attachFilter(fd, program, 4), "TTL check");
 }
 
 /** strerror's words for what sockets meet. */
@@ -198,6 +268,12 @@ const SOCK_STREAM_NONBLOCK_CLOEXEC = 1 | 0o4000 | 0o2000000;
 const SOL_SOCKET = 1;
 const SO_REUSEADDR = 2;
 const SO_BINDTODEVICE = 25;
+const SO_ATTACH_FILTER = 26;
+const SOCK_DGRAM_NONBLOCK_CLOEXEC = 2 | 0o4000 | 0o2000000;
+const BPF_LD_B_ABS = 0x30;
+const BPF_JEQ_K = 0x15;
+const BPF_RET_K = 0x06;
+const SKF_NET_OFF = 0xfff00000;
 const IPPROTO_IP = 0;
 const IP_TOS = 1;
 const IP_TTL = 2;
