@@ -54,7 +54,7 @@ export class PcapReader implements Reader<Packet> {
     const format = pcapFormat(input.octets, input.at);
     if (!format) throw this.#error("no pcap file");
     // The upper bits of the link type tell the length of a frame check sequence, which nobody here looks at.
-    this.#linkType = format.u32(input.octets, input.at + 20) & 0x0fff_ffff;
+    this.#linkType = format.u32(input.octets, input.at + 20) & 0x03ff_ffff;
     input.take(FILE_HEADER);
     this.#format = format;
     return format;
