@@ -13,7 +13,7 @@ const missing = noNamespaces();
 
 describe.skipIf(missing)(`the kernel by netlink${missing ? `: ${missing}` : ""}`, () => {
   let lab: Lab;
-  let leave: () => void;
+  let leave: (() => void) | undefined;
   let kernel: Kernel;
   let names: Map<number, string>;
   let failures: RouteFailure[];
@@ -33,7 +33,7 @@ describe.skipIf(missing)(`the kernel by netlink${missing ? `: ${missing}` : ""}`
     leave = enter(here);
   });
   afterAll(async () => {
-    leave();
+    leave?.();
     await lab.close();
   });
   beforeEach(async () => {
