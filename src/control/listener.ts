@@ -47,8 +47,8 @@ export async function openListeners(
 
 /** Descriptors by the protocol of sd_listen_fds(3): only if they were meant for this very process. */
 export function activated(env: NodeJS.ProcessEnv, pid: number): number[] {
-  const count = Number(env["LISTEN_FDS"] ?? 0);
-  if (Number(env["LISTEN_PID"]) !== pid || !Number.isInteger(count) || count < 1) return [];
+  const count = Number(env.LISTEN_FDS ?? 0);
+  if (Number(env.LISTEN_PID) !== pid || !Number.isInteger(count) || count < 1) return [];
   return Array.from({ length: Math.min(count, MOST_FDS) }, (_, i) => FIRST_FD + i);
 }
 

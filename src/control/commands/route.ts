@@ -156,9 +156,9 @@ function parseAddress(p: Parser, options: Options): boolean {
 /** Which tables the options come to; errors as bird's, found when everything is read. */
 function resolve(target: ControlTarget, options: Options): Source[] {
   const given = options.sources.length > 0 ? options.sources : implied(target, options);
-  const fitting = given.flatMap((source) => fit(source, options));
-  if (fitting.length === 0) throw new CommandError("No valid tables");
-  return fitting;
+  const sources = given.flatMap((source) => fitting(source, options));
+  if (sources.length === 0) throw new CommandError("No valid tables");
+  return sources;
 }
 
 function implied(target: ControlTarget, options: Options): Source[] {
@@ -190,7 +190,7 @@ function defaultTables(target: ControlTarget): Table[] {
 }
 
 /** The table with the channel that views it; nothing if it does not fit and was not asked for by name. */
-function fit(source: Source, options: Options): Source[] {
+function fitting(source: Source, options: Options): Source[] {
   const isNamed = options.tables === "named" && options.sources.length > 0;
   const { table } = source;
   let { channel } = source;

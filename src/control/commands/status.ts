@@ -80,7 +80,7 @@ function parseSymbols(p: Parser, { target }: CommandContext): Action {
   for (;;) {
     const found = KINDS.find(([keyword]) => p.accept(T[keyword]));
     if (found) kind = found[1];
-    else if (token === T.CF_SYM_KNOWN || token === T.CF_SYM_UNDEFINED) {
+    else if (p.is(T.CF_SYM_KNOWN) || p.is(T.CF_SYM_UNDEFINED)) {
       name = p.text;
       p.take();
     } else break;
