@@ -53,7 +53,7 @@ function decodeSegment(r: ByteReader, as4: boolean): AsSegment | Malformed {
   }
   if (count === 0) return malformed("AS_PATH segment without AS numbers", at);
   if (count * width > r.left) {
-    const reason = `AS_PATH segment of ${count} ${width}-octet AS numbers, but only ${r.left} octets are left`;
+    const reason = `AS_PATH segment says ${count} x ${width} octets of AS numbers, but only ${r.left} are left`;
     return malformed(reason, at);
   }
   const asns = as4 ? r.u32s(count) : Array.from({ length: count }, () => r.u16());

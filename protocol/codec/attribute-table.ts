@@ -7,7 +7,7 @@ import { addressOctets, type IpAddress, ipv4 } from "../wire/address.ts";
 import type { ByteReader, ByteWriter } from "../wire/bytes.ts";
 import { decodeAsPath, encodeAsPath, firstAs, hasConfederation, hasSet, withoutConfederation } from "./as-path.ts";
 import type { CodecContext } from "./capability.ts";
-import { Malformed, type Severity } from "./error.ts";
+import { inOctets, Malformed, type Severity } from "./error.ts";
 import { AS_TRANS, AttributeCode, Flags, Origin, SegmentType, UpdateSubcode } from "./iana.ts";
 import { decodeMpReach, decodeMpUnreach, encodeMpReach, encodeMpUnreach } from "./nlri.ts";
 import type { Aggregator, Aigp, PathAttributes } from "./path-attributes.ts";
@@ -239,7 +239,7 @@ export const ATTRIBUTES: Table = {
     refuse: (context) => fromFourOctetSpeaker("AS4_PATH", context),
     decode: (r) => {
       if (r.left < 6)
-        return new Malformed(UpdateSubcode.AttributeLength, `AS4_PATH of ${r.left} octets, at least 6 are needed`);
+        return new Malformed(UpdateSubcode.AttributeLength, `AS4_PATH of ${inOctets(r.left)}, at least 6 are needed`);
       const path = decodeAsPath(r, true);
       if (path instanceof Malformed)
         return new Malformed(path.subcode, path.reason.replaceAll("AS_PATH", "AS4_PATH"), path.offset);
@@ -372,7 +372,7 @@ function decodeAggregator(r: ByteReader, as4: boolean, name: string): Aggregator
   const { at, left } = r;
   const length = as4 ? 8 : 6;
   if (left !== length)
-    return new Malformed(UpdateSubcode.AttributeLength, `${name} of ${left} octets, must be ${length}`);
+    return new Malformed(UpdateSubcode.AttributeLength, `${name} of ${inOctets(left)}, must be ${length}`);
   const asn = as4 ? r.u32() : r.u16();
   if (asn === 0) return new Malformed(UpdateSubcode.OptionalAttribute, `AS 0 in ${name}`, at);
   return { asn, address: ipv4(r.u32()) };
@@ -394,12 +394,12 @@ function decodeAigp(r: ByteReader): Aigp | Malformed {
     const type = r.u8();
     const length = r.u16();
     if (length < 3 || length > left) {
-      return new Malformed(UpdateSubcode.OptionalAttribute, `AIGP TLV of ${length} octets, ${left} are left`, at);
+      return new Malformed(UpdateSubcode.OptionalAttribute, `AIGP TLV of ${inOctets(length)}, ${left} are left`, at);
     }
     if (type === AIGP_TLV && length !== AIGP_TLV_LENGTH) {
       return new Malformed(
         UpdateSubcode.OptionalAttribute,
-        `AIGP TLV of ${length} octets, must be ${AIGP_TLV_LENGTH}`,
+        `AIGP TLV of ${inOctets(length)}, must be ${AIGP_TLV_LENGTH}`,
         at,
       );
     }

@@ -8,7 +8,7 @@ import { type ByteReader, ByteWriter, ShortRead } from "../wire/bytes.ts";
 import { withoutConfederation } from "./as-path.ts";
 import { ATTRIBUTES, type AttributeCodec, type AttributeKey, type Mutable } from "./attribute-table.ts";
 import type { CodecContext } from "./capability.ts";
-import { type AttributeFault, addFault, type Fault, Malformed, type Severity, survivable } from "./error.ts";
+import { type AttributeFault, addFault, type Fault, inOctets, Malformed, type Severity, survivable } from "./error.ts";
 import { AttributeCode, attributeName, ErrorCode, Flags, UpdateSubcode } from "./iana.ts";
 import { type PathAttributes, settleAttributes, type UnknownAttribute } from "./path-attributes.ts";
 
@@ -148,7 +148,7 @@ function walkOne(r: ByteReader, walk: Walk): boolean {
   const flags = r.peek();
   const wide = (flags & Flags.ExtendedLength) !== 0;
   if (left < (wide ? 4 : 3)) {
-    const reason = `${left} ${left === 1 ? "octet is" : "octets are"} left in the attribute list, too few for an attribute`;
+    const reason = `${inOctets(left)} left in the attribute list, too few for an attribute`;
     fault(walk, "treat-as-withdraw", 0, UpdateSubcode.MalformedAttributeList, reason, offset);
     return false;
   }
@@ -200,12 +200,12 @@ function conflict(row: AttributeCodec<unknown>, flags: number, left: number): Ma
   if (row.length !== undefined && left !== row.length) {
     return new Malformed(
       UpdateSubcode.AttributeLength,
-      `${attributeName(code)} of ${left} octets, must be ${row.length}`,
+      `${attributeName(code)} of ${inOctets(left)}, must be ${row.length}`,
     );
   }
   if (row.item !== undefined && (left === 0 || left % row.item !== 0)) {
     const must = left === 0 ? "must not be empty" : `must be a multiple of ${row.item}`;
-    return new Malformed(UpdateSubcode.AttributeLength, `${attributeName(code)} of ${left} octets, ${must}`);
+    return new Malformed(UpdateSubcode.AttributeLength, `${attributeName(code)} of ${inOctets(left)}, ${must}`);
   }
   return undefined;
 }
@@ -260,7 +260,7 @@ function repeated(walk: Walk, code: number, offset: number): false {
 /** The list's last attribute does not end with it. With the NLRI in it nothing can be withdrawn (RFC 7606 §3(j)). */
 function overrun(walk: Walk, code: number, length: number, left: number, offset: number): void {
   const mp = code === AttributeCode.MpReachNlri || code === AttributeCode.MpUnreachNlri;
-  const reason = `${attributeName(code)} of ${length} octets overruns the attribute list: ${left} are left`;
+  const reason = `${attributeName(code)} of ${inOctets(length)} overruns the attribute list: ${left} are left`;
   if (mp) fault(walk, "session-reset", code, UpdateSubcode.OptionalAttribute, reason, offset);
   else fault(walk, "treat-as-withdraw", code, UpdateSubcode.MalformedAttributeList, reason, offset);
 }
@@ -279,7 +279,7 @@ function fault(
 }
 
 function writeAttribute(w: ByteWriter, flags: number, code: number, value: Uint8Array): void {
-  if (value.length > 0xffff) throw new RangeError(`${attributeName(code)} of ${value.length} octets`);
+  if (value.length > 0xffff) throw new RangeError(`${attributeName(code)} of ${inOctets(value.length)}`);
   if (value.length > 255)
     w.u8(flags | Flags.ExtendedLength)
       .u8(code)

@@ -76,6 +76,11 @@ export function toNotificationError(fault: Fault): NotificationError {
   return new NotificationError(fault.code, fault.subcode, fault.reason, fault.data, fault.offset);
 }
 
+/** `1 octet`, `2 octets`: for reasons. */
+export function inOctets(count: number): string {
+  return count === 1 ? "1 octet" : `${count} octets`;
+}
+
 /** Throws the first fault that ends the session, if one does; else they all are survivable. */
 export function survivable(faults: readonly Fault[]): readonly AttributeFault[] {
   for (const fault of faults) if (fault.severity === "session-reset") throw toNotificationError(fault);

@@ -7,7 +7,7 @@
  */
 import { ByteReader, ByteWriter } from "../wire/bytes.ts";
 import type { CodecContext } from "./capability.ts";
-import { type Fault, toNotificationError } from "./error.ts";
+import { type Fault, inOctets, toNotificationError } from "./error.ts";
 import { ErrorCode, HeaderSubcode, MessageType, messageName, RefreshSubcode, RefreshSubtype } from "./iana.ts";
 import {
   decodeNotification,
@@ -58,7 +58,7 @@ export function encodeMessage(message: Message, context: CodecContext): Uint8Arr
       break;
   }
   const limit = message.type === "open" ? MAX_LENGTH : sendLimit(context); // RFC 8654 §4
-  if (w.length > limit) throw new RangeError(`${message.type} of ${w.length} octets, the limit is ${limit}`);
+  if (w.length > limit) throw new RangeError(`${message.type} of ${inOctets(w.length)}, the limit is ${limit}`);
   return w.patchU16(LENGTH_AT, w.length).finish();
 }
 
@@ -176,15 +176,16 @@ export function headerFault(octets: Uint8Array, limit: number): Fault | undefine
   const length = lengthOf(octets);
   const type = octets[TYPE_AT]!;
   if (length < HEADER_LENGTH)
-    return badLength(octets, `message of ${length} octets, the header alone has ${HEADER_LENGTH}`);
-  if (length > limit) return badLength(octets, `message of ${length} octets, the limit is ${limit}`);
+    return badLength(octets, `message of ${inOctets(length)}, the header alone has ${HEADER_LENGTH}`);
+  if (length > limit) return badLength(octets, `message of ${inOctets(length)}, the limit is ${limit}`);
   const bounds = LENGTHS[type];
   if (!bounds)
     return fault(HeaderSubcode.BadType, `unknown message type ${type}`, TYPE_AT, octets.slice(TYPE_AT, TYPE_AT + 1));
   const [least, most] = bounds;
   if (length < least)
-    return badLength(octets, `${messageName(type)} of ${length} octets, at least ${least} are needed`);
-  if (length > most) return badLength(octets, `${messageName(type)} of ${length} octets, at most ${most} are allowed`);
+    return badLength(octets, `${messageName(type)} of ${inOctets(length)}, at least ${least} are needed`);
+  if (length > most)
+    return badLength(octets, `${messageName(type)} of ${inOctets(length)}, at most ${most} are allowed`);
   return undefined;
 }
 
@@ -192,15 +193,15 @@ export function headerFault(octets: Uint8Array, limit: number): Fault | undefine
 export function lengthFault(octets: Uint8Array, context: CodecContext): Fault | undefined {
   if (octets.length < HEADER_LENGTH) {
     const data = octets.length >= TYPE_AT ? octets.slice(LENGTH_AT, TYPE_AT) : undefined;
-    return fault(HeaderSubcode.BadLength, `${octets.length} octets, fewer than a header has`, octets.length, data);
+    return fault(HeaderSubcode.BadLength, `${inOctets(octets.length)}, fewer than a header has`, octets.length, data);
   }
   const length = lengthOf(octets);
   if (length !== octets.length)
-    return badLength(octets, `message of ${length} octets by its header, but ${octets.length} are there`);
+    return badLength(octets, `message of ${inOctets(length)} by its header, but ${octets.length} are there`);
   if (octets[TYPE_AT] !== MessageType.RouteRefresh || length === REFRESH_LENGTH) return undefined;
   const subtype = octets[HEADER_LENGTH + 2];
   const enhanced = subtype === RefreshSubtype.BeginningOfRr || subtype === RefreshSubtype.EndOfRr;
-  const reason = `ROUTE-REFRESH of ${length} octets, must be ${REFRESH_LENGTH}`;
+  const reason = `ROUTE-REFRESH of ${inOctets(length)}, must be ${REFRESH_LENGTH}`;
   if (!enhanced || context.enhancedRefresh === false) return badLength(octets, reason);
   // RFC 7313 §5: the whole message goes back.
   const at = { severity: "session-reset", attribute: 0, offset: LENGTH_AT } as const;

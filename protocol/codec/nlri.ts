@@ -12,7 +12,7 @@
 import { addressFrom, addressOctets, type Family, type IpAddress, type Prefix, prefixOf } from "../wire/address.ts";
 import { type ByteReader, type ByteWriter, ShortRead } from "../wire/bytes.ts";
 import { type CodecContext, type FamilyRef, familyKey } from "./capability.ts";
-import { Malformed } from "./error.ts";
+import { inOctets, Malformed } from "./error.ts";
 import { Afi, familyName, Safi, UpdateSubcode } from "./iana.ts";
 
 export interface Nlri {
@@ -64,13 +64,13 @@ export function decodeNlri(r: ByteReader, family: Family, addPath: boolean, into
   const most = family === 4 ? 32 : 128;
   while (r.left > 0) {
     const at = r.at;
-    if (addPath && r.left < 5) return badPrefix(`${r.left} octets are left, too few for a path id and a prefix`, at);
+    if (addPath && r.left < 5) return badPrefix(`${inOctets(r.left)} left, too few for a path id and a prefix`, at);
     const pathId = addPath ? r.u32() : 0;
     const length = r.u8();
     if (length > most) return badPrefix(`IPv${family} prefix of ${length} bits`, at);
     const octets = (length + 7) >>> 3;
     if (octets > r.left)
-      return badPrefix(`prefix of ${length} bits is cut: ${r.left} of ${octets} octets are there`, at);
+      return badPrefix(`prefix of ${length} bits is cut: ${r.left} of ${inOctets(octets)} there`, at);
     const prefix = readPrefix(r, family, length, octets);
     into.push(addPath ? { prefix, pathId } : { prefix });
   }
@@ -96,12 +96,12 @@ export function decodeMpReach(r: ByteReader, context: CodecContext): MpReach | M
   const rib = context.ribFamily;
   // Files in the wild have the whole attribute too; it never begins with its own length.
   if (rib && r.left > 0 && r.peek() === r.left - 1) return ribMpReach(r, rib, context);
-  if (r.left < 5) return badMp(`MP_REACH_NLRI of ${r.left} octets, at least 5 are needed`, start);
+  if (r.left < 5) return badMp(`MP_REACH_NLRI of ${inOctets(r.left)}, at least 5 are needed`, start);
   const afi = r.u16();
   const safi = r.u8();
   const length = r.u8();
   // The reserved octet behind the next hop has to be there too.
-  if (length + 1 > r.left) return badMp(`next hop of ${length} octets reaches beyond MP_REACH_NLRI`, start + 3);
+  if (length + 1 > r.left) return badMp(`next hop of ${inOctets(length)} reaches beyond MP_REACH_NLRI`, start + 3);
   const family = wanted(afi, safi, context);
   if (family === undefined) {
     const nextHop = r.copy(length);
@@ -134,7 +134,7 @@ export function encodeMpUnreach(w: ByteWriter, mp: MpUnreach, context: CodecCont
 }
 
 export function decodeMpUnreach(r: ByteReader, context: CodecContext): MpUnreach | Malformed {
-  if (r.left < 3) return badMp(`MP_UNREACH_NLRI of ${r.left} octets, at least 3 are needed`, r.at);
+  if (r.left < 3) return badMp(`MP_UNREACH_NLRI of ${inOctets(r.left)}, at least 3 are needed`, r.at);
   const afi = r.u16();
   const safi = r.u8();
   const family = wanted(afi, safi, context);
@@ -163,7 +163,7 @@ export function decodeNextHops(
     return r.left === 0 ? [first] : [first, addressFrom(r.view(16), 6)];
   }
   const hint = long ? ", and extended next hop was not negotiated" : "";
-  return badMp(`next hop of ${left} octets for ${familyName(afi, safi)}${hint}`, at - 1);
+  return badMp(`next hop of ${inOctets(left)} for ${familyName(afi, safi)}${hint}`, at - 1);
 }
 
 /** 4 or 16 octets; an IPv4 next hop of IPv6 routes as an IPv4-mapped address (RFC 4798 §2). */

@@ -10,7 +10,7 @@
  */
 import { type ByteReader, ByteWriter } from "../wire/bytes.ts";
 import { type Capability, decodeCapability, encodeCapability } from "./capability.ts";
-import { type Fault, survivable } from "./error.ts";
+import { type Fault, inOctets, survivable } from "./error.ts";
 import { CapabilityCode, ErrorCode, OpenSubcode } from "./iana.ts";
 
 export interface Open {
@@ -125,9 +125,9 @@ function roleFaults(capabilities: readonly Capability[], offset: number): Fault[
 function readParameters(r: ByteReader, length: number, found: Found): void {
   const at = r.at;
   if (length === 0) return; // even if a 255 follows (RFC 9072 §2)
-  if (r.left === 0) return lying(found, `optional parameters of ${length} octets, but none is there`, at - 1);
+  if (r.left === 0) return lying(found, `optional parameters of ${inOctets(length)}, but none is there`, at - 1);
   if (r.peek() === EXTENDED) return readExtended(r, found);
-  if (length > r.left) lying(found, `optional parameters of ${length} octets, but only ${r.left} are there`, at - 1);
+  if (length > r.left) lying(found, `optional parameters of ${inOctets(length)}, but only ${r.left} are there`, at - 1);
   walkParameters(r.sub(Math.min(length, r.left)), 1, found);
 }
 
@@ -137,7 +137,7 @@ function readExtended(r: ByteReader, found: Found): void {
   if (r.left < 3) return lying(found, "extended optional parameters end before their length", at);
   r.skip(1);
   const length = r.u16();
-  if (length > r.left) lying(found, `optional parameters of ${length} octets, but only ${r.left} are there`, at + 1);
+  if (length > r.left) lying(found, `optional parameters of ${inOctets(length)}, but only ${r.left} are there`, at + 1);
   walkParameters(r.sub(Math.min(length, r.left)), 2, found);
 }
 
@@ -146,7 +146,7 @@ function walkParameters(r: ByteReader, lengthOctets: 1 | 2, found: Found): void 
   while (r.left > 0) {
     const at = r.at;
     if (r.left < 1 + lengthOctets) {
-      if (!truncated) lying(found, `optional parameter cut off: ${r.left} octets are left`, at);
+      if (!truncated) lying(found, `optional parameter cut off: ${inOctets(r.left)} left`, at);
       return;
     }
     const type = r.u8();
@@ -158,7 +158,7 @@ function walkParameters(r: ByteReader, lengthOctets: 1 | 2, found: Found): void 
       continue;
     }
     const cut = length > r.left;
-    if (cut && !truncated) lying(found, `optional parameter of ${length} octets, but only ${r.left} are left`, at);
+    if (cut && !truncated) lying(found, `optional parameter of ${inOctets(length)}, but only ${r.left} are left`, at);
     walkCapabilities(r.sub(cut ? r.left : length), found, cut);
   }
 }
@@ -175,7 +175,7 @@ function walkCapabilities(r: ByteReader, found: Found, cut: boolean): void {
     const length = r.u8();
     if (length > r.left) {
       if (!cut)
-        lying(found, `capability ${code} of ${length} octets, but only ${r.left} are left in its parameter`, at);
+        lying(found, `capability ${code} of ${inOctets(length)}, but only ${r.left} are left in its parameter`, at);
       return;
     }
     const value = r.copy(length);

@@ -17,7 +17,7 @@ import {
   walkAttributes,
 } from "./attribute.ts";
 import { type CodecContext, type FamilyKey, familyKey } from "./capability.ts";
-import { type AttributeFault, addFault, type Fault, NotificationError, survivable } from "./error.ts";
+import { type AttributeFault, addFault, type Fault, inOctets, NotificationError, survivable } from "./error.ts";
 import { Afi, AttributeCode, attributeName, ErrorCode, Flags, familyName, Safi, UpdateSubcode } from "./iana.ts";
 import { decodeNlri, encodeNlri, type MpReach, type MpUnreach, type Nlri } from "./nlri.ts";
 import type { PathAttributes } from "./path-attributes.ts";
@@ -151,17 +151,17 @@ export function emptyParts(): UpdateParts {
 /** RFC 4271 §6.3: the two lengths must fit the message. */
 function locate(o: Uint8Array, into: UpdateParts): Fault | undefined {
   const end = o.length;
-  if (end < HEADER + 4) return listFault(`UPDATE of ${end} octets has no room for its lengths`, HEADER);
+  if (end < HEADER + 4) return listFault(`UPDATE of ${inOctets(end)} has no room for its lengths`, HEADER);
   const withdrawn = (o[HEADER]! << 8) | o[HEADER + 1]!;
   const attributesAt = HEADER + 2 + withdrawn;
   if (attributesAt + 2 > end) {
-    return listFault(`Withdrawn Routes of ${withdrawn} octets leave no room for the attribute length`, HEADER);
+    return listFault(`Withdrawn Routes of ${inOctets(withdrawn)} leave no room for the attribute length`, HEADER);
   }
   const attributes = (o[attributesAt]! << 8) | o[attributesAt + 1]!;
   const nlri = attributesAt + 2 + attributes;
   if (nlri > end) {
     return listFault(
-      `path attributes of ${attributes} octets, but only ${end - attributesAt - 2} are there`,
+      `path attributes of ${inOctets(attributes)}, but only ${end - attributesAt - 2} are there`,
       attributesAt,
     );
   }
@@ -309,7 +309,7 @@ function listFault(reason: string, offset: number): Fault {
 
 function patchLength(w: ByteWriter, at: number): void {
   const length = w.length - at - 2;
-  if (length > 0xffff) throw new RangeError(`a field of ${length} octets in an UPDATE`);
+  if (length > 0xffff) throw new RangeError(`a field of ${inOctets(length)} in an UPDATE`);
   w.patchU16(at, length);
 }
 

@@ -350,7 +350,7 @@ describe("the lens", () => {
         code: 3,
         subcode: 5,
         name: "Invalid attribute length",
-        message: "ATOMIC_AGGREGATE of 1 octets, must be 0",
+        message: "ATOMIC_AGGREGATE of 1 octet, must be 0",
         offset: 23,
         data: Uint8Array.of(0x40, 6, 1, 0),
         attribute: 6,
