@@ -212,13 +212,13 @@ export class Speaker {
   async shutdown(reason: StopReason): Promise<void> {
     this.#phase = "shutting down";
     const { clock } = this.#host;
-    // Peers hear the Cease first; interfaces are known to the last, for the kernel's routes leave by them.
-    const all = (async (): Promise<void> => {
-      for (const protos of SHUTDOWN_ORDER) {
-        const group = this.protocols().filter(({ proto }) => protos.test(proto));
-        await Promise.all(group.map((protocol) => protocol.stop(reason)));
-      }
-    })();
+    const order = ({ proto }: Protocol): number => SHUTDOWN_ORDER.indexOf(proto) + 1 || SHUTDOWN_ORDER.length + 1;
+    const others = this.protocols().filter(({ proto }) => proto !== "Device");
+    const stopped = [...others].sort((a, b) => order(a) - order(b)).map((protocol) => protocol.stop(reason));
+    // Interfaces are known to the last: kernel routes leave by them.
+    const devices = (): Promise<unknown> =>
+      Promise.all(this.protocols().map((protocol) => protocol.proto === "Device" && protocol.stop(reason)));
+    const all = Promise.all(stopped).then(devices);
     const timer = new Promise<void>((resolve) => clock.at(clock.now() + SHUTDOWN_MS, resolve));
     await Promise.race([all, timer]);
   }
@@ -429,8 +429,11 @@ function isRunning(protocol: Protocol): boolean {
   return protocol.state === "start" || protocol.state === "up";
 }
 
-/** The first group's stop is under way, all of it, before anything of the next goes down. */
-const SHUTDOWN_ORDER = [/^BGP$/, /^(?!Device$)/, /^Device$/];
+/**
+ * Kernel first, so that what it keeps (`persist`) is not withdrawn by sessions that end; then the peers hear
+ * their Cease. All in one turn.
+ */
+const SHUTDOWN_ORDER = ["Kernel", "BGP"];
 
 /** Cease must reach every peer, but nobody waits longer for a peer that does not read. */
 const SHUTDOWN_MS = 800;
