@@ -43,7 +43,8 @@ export class BgpProtocol implements Protocol, DynamicSession {
   #fsm = "Down";
   #sessions = 0;
   #established: Millis | undefined;
-  #stopping: Promise<void> | undefined;
+  #stopping = false;
+  #ending: Promise<void> = Promise.resolve();
   // What is remembered of the past, for `show protocols all`
   #lastError: string | undefined;
   #cause: string | undefined;
@@ -124,8 +125,12 @@ export class BgpProtocol implements Protocol, DynamicSession {
 
   stop(reason: StopReason): Promise<void> {
     if (this.state === "down") return Promise.resolve();
-    this.#stopping ??= this.#shutdown(reason);
-    return this.#stopping;
+    if (!this.#stopping) {
+      this.#stopping = true;
+      this.#stopped = stopWords(reason);
+      this.#ending = this.#shutdown(reason);
+    }
+    return this.#ending;
   }
 
   /** A connection that the listener, or the parent of a dynamic session, has for us. */
@@ -162,7 +167,6 @@ export class BgpProtocol implements Protocol, DynamicSession {
   async #shutdown(reason: StopReason): Promise<void> {
     const session = this.#session;
     const live = session?.established;
-    this.#stopped = stopWords(reason);
     if ("message" in reason && reason.message !== undefined) this.#message = reason.message;
     this.#life.trace("states", "Shutting down");
     if (this.state === "up") this.#life.set(this, "stop");
@@ -182,7 +186,7 @@ export class BgpProtocol implements Protocol, DynamicSession {
     }
     if (children) await children;
     this.#session = undefined;
-    this.#stopping = undefined;
+    this.#stopping = false;
     this.#fsm = "Down";
     this.#life.set(this, "down");
     this.#life.trace("events", "Down");

@@ -90,6 +90,22 @@ export class VirtualTime {
     this.#now = Math.max(this.#now, until);
   }
 
+  /** Runs the next event that is due until `until`. @returns false: there is none */
+  runNext(until: Millis): boolean {
+    this.#settle();
+    for (;;) {
+      const next = this.#heap[0];
+      if (!next || next.at > until) return false;
+      this.#pop();
+      if (!next.callback) continue;
+      this.#now = Math.max(this.#now, next.at);
+      this.#events++;
+      next.callback();
+      this.#settle();
+      return true;
+    }
+  }
+
   /** Everything of this instant: callbacks of the turn, then jobs in turns. */
   #settle(): void {
     for (;;) {

@@ -382,7 +382,7 @@ export class PeerSession {
       return;
     }
     const message = decodeMessage(octets, this.established?.session.context ?? DEFAULT_CONTEXT);
-    this.#handler.trace("packets", () => `Got ${describe(message)}`);
+    this.#handler.trace("packets", () => `Got ${describe(message).replace("ver=4,", "")}`);
     switch (message.type) {
       case "open":
         this.#event(link, { type: "open", open: message });
