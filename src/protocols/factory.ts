@@ -1,5 +1,6 @@
 /** One row a kind of protocol: how an instance is made from its configuration. */
 import type { ProtocolConfig } from "../config/schema.ts";
+import { BfdProtocol } from "./bfd.ts";
 import { BgpProtocol } from "./bgp.ts";
 import { DeviceProtocol, type InterfaceTable } from "./device.ts";
 import { DirectProtocol } from "./direct.ts";
@@ -25,7 +26,7 @@ export function createProtocol(config: ProtocolConfig, context: ProtocolContext,
     case "bgp":
       return new BgpProtocol(config, context);
     case "bfd":
-      return notYet(config, context, "BFD");
+      return new BfdProtocol(config, context);
     case "rpki":
       return new RpkiProtocol(config, context);
     case "mrt":
