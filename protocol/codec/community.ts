@@ -2,8 +2,9 @@
  * Communities: standard (RFC 1997), extended (RFC 4360, RFC 5668, RFC 7153), large (RFC 8092), as values
  * and as text.
  */
-import { formatDotted, parseAddress } from "../wire/address.ts";
+import { addressFrom, formatAddress, formatDotted, parseAddress } from "../wire/address.ts";
 import { communityName } from "./iana.ts";
+import { hexText } from "./notification.ts";
 
 /** Eight octets as two words. */
 export interface ExtCommunity {
@@ -94,6 +95,17 @@ export function parseExtCommunity(text: string): ExtCommunity | undefined {
   return joinExtCommunity({ kind, form, global, local });
 }
 
+/**
+ * An IPv6-address specific one (RFC 5701), 20 octets: `rt:[2001:db8::1]:5`, `ro:[...]:5`; else `generic:0x...`.
+ */
+export function formatIpv6ExtCommunity(octets: Uint8Array): string {
+  const kind = octets[1] === ROUTE_TARGET ? "rt" : octets[1] === ROUTE_ORIGIN ? "ro" : undefined;
+  if (octets.length !== IPV6_LENGTH || !kind || (octets[0]! & ~NON_TRANSITIVE) !== 0)
+    return `generic:0x${hexText(octets)}`;
+  const local = (octets[18]! << 8) | octets[19]!;
+  return `${kind}:[${formatAddress(addressFrom(octets, 6, 2))}]:${local}`;
+}
+
 /** For people: common types by name, such as `color 100`, `link-bandwidth AS65000 1.25 GB/s`; else as `formatExtCommunity`. */
 export function describeExtCommunity(community: ExtCommunity): string {
   const { hi, lo } = community;
@@ -166,6 +178,7 @@ function numbers(text: string, count: number, max: number): number[] | undefined
   return values.every((value) => value <= max) ? values : undefined;
 }
 
+const IPV6_LENGTH = 20;
 const NON_TRANSITIVE = 0x40;
 const ROUTE_TARGET = 2;
 const ROUTE_ORIGIN = 3;

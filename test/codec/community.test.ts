@@ -5,6 +5,7 @@ import {
   type ExtCommunity,
   formatCommunity,
   formatExtCommunity,
+  formatIpv6ExtCommunity,
   formatLargeCommunity,
   isTransitive,
   joinExtCommunity,
@@ -14,6 +15,7 @@ import {
   splitExtCommunity,
 } from "../../protocol/codec/community.ts";
 import { communityName, WellKnownCommunity } from "../../protocol/codec/iana.ts";
+import { hex } from "./support.ts";
 
 const ext = (hi: number, lo: number): ExtCommunity => ({ hi, lo });
 
@@ -115,5 +117,18 @@ describe("extended", () => {
     [0x9999_0000, 1, "generic:0x99990000:0x00000001"],
   ])("%i:%i is %s to people", (hi, lo, text) => {
     expect(describeExtCommunity(ext(hi, lo))).toBe(text);
+  });
+});
+
+describe("IPv6-address specific", () => {
+  const ip = "20010db8000000000000000000000001";
+  test.each([
+    [`0002 ${ip} 0005`, "rt:[2001:db8::1]:5"],
+    [`4003 ${ip} ffff`, "ro:[2001:db8::1]:65535"],
+    [`000b ${ip} 0005`, `generic:0x000b${ip}0005`],
+    [`0102 ${ip} 0005`, `generic:0x0102${ip}0005`],
+    ["0002", "generic:0x0002"],
+  ])("%s is %s", (octets, text) => {
+    expect(formatIpv6ExtCommunity(hex(octets))).toBe(text);
   });
 });
