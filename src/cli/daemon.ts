@@ -8,7 +8,7 @@ import { type Kernel, openKernel } from "../../fib/index.ts";
 import { formatErrors, type LoadResult, loadConfigFile } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
 import { dumpState } from "../control/dump.ts";
-import { systemError } from "../control/errno.ts";
+import { systemError } from "../errno.ts";
 import { ControlSocketError } from "../control/listener.ts";
 import { ControlServer } from "../control/server.ts";
 import { Daemon } from "../daemon.ts";

@@ -4,6 +4,7 @@ import { CONFIGURE_COMMANDS } from "./commands/configure.ts";
 import { DEBUG_COMMANDS } from "./commands/debug.ts";
 import { INSTANCE_COMMANDS } from "./commands/instances.ts";
 import { INTERFACE_COMMANDS } from "./commands/interfaces.ts";
+import { MRT_COMMANDS } from "./commands/mrt.ts";
 import { OBSERVE_COMMANDS } from "./commands/observe.ts";
 import { PROTOCOL_COMMANDS } from "./commands/protocols.ts";
 import { ROUTE_COMMANDS } from "./commands/route.ts";
@@ -19,5 +20,6 @@ export const COMMANDS: readonly Command[] = [
   ...CONFIGURE_COMMANDS,
   ...DEBUG_COMMANDS,
   ...EVAL_COMMANDS,
+  ...MRT_COMMANDS,
   ...OBSERVE_COMMANDS,
 ];

@@ -23,7 +23,7 @@ export interface ControlTarget {
   readonly phase: "running" | "reconfiguring" | "shutting down";
   readonly rib: Rib;
   readonly interfaces: Interfaces;
-  readonly host: Pick<Host, "clock" | "log">;
+  readonly host: Pick<Host, "clock" | "log" | "scheduler">;
   /** Absent where nobody keeps one: then `show events` is empty. */
   readonly timeline?: Timeline;
   /** In the order of definition, dynamic BGP sessions behind their parent. */

@@ -6,7 +6,7 @@ import { lstatSync, readFileSync, readlinkSync, realpathSync, unlinkSync } from 
 import { chown } from "node:fs/promises";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { basename, dirname, join } from "node:path";
-import { systemError } from "./errno.ts";
+import { systemError } from "../errno.ts";
 
 export interface ListenOptions {
   /** Owner of the socket, if it is not to be the process's own. */

@@ -15,7 +15,8 @@ export function formatStates(states: ClientStates, boot: string): string {
 /** @returns undefined if it is no such file, or of another boot */
 export function parseStates(text: string, boot: string): ClientStates | undefined {
   const file = json(text);
-  if (!isRecord(file) || file.version !== VERSION || file.boot !== boot || !Array.isArray(file.protocols)) return undefined;
+  if (!isRecord(file) || file.version !== VERSION || file.boot !== boot || !Array.isArray(file.protocols))
+    return undefined;
   const states = new Map<string, ClientState>();
   for (const entry of file.protocols.slice(0, MOST_PROTOCOLS)) {
     const read = readEntry(entry);

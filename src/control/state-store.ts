@@ -1,7 +1,7 @@
 /** Keeps the clients' switches in `SOCKET.state` beside the control socket; renamed into place, for us alone. */
 import { closeSync, constants, fsyncSync, openSync, readFileSync, renameSync, unlinkSync, writeSync } from "node:fs";
+import { systemError } from "../errno.ts";
 import type { Log } from "../host.ts";
-import { systemError } from "./errno.ts";
 import { type ClientStates, formatStates, parseStates } from "./state-file.ts";
 
 export class StateStore {
@@ -49,7 +49,10 @@ export class StateStore {
       this.#warned = false;
     } catch (error) {
       if (!this.#warned) {
-        this.#log("warning", `Cannot write ${this.path}: ${systemError(error)}; what clients switch will not outlive a restart`);
+        this.#log(
+          "warning",
+          `Cannot write ${this.path}: ${systemError(error)}; what clients switch will not outlive a restart`,
+        );
       }
       this.#warned = true;
     }

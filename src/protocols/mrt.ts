@@ -3,6 +3,7 @@ import { closeSync, constants, openSync, writeSync } from "node:fs";
 import type { Channel } from "../../protocol/rib/channel.ts";
 import type { Table } from "../../protocol/rib/table.ts";
 import type { DebugFlag, MrtConfig } from "../config/schema.ts";
+import { systemError } from "../errno.ts";
 import type { Millis, Timer } from "../host.ts";
 import { formatTime } from "../log/time-format.ts";
 import { Lifecycle } from "./lifecycle.ts";
@@ -127,12 +128,12 @@ export class MrtProtocol implements Protocol {
 }
 
 /** Appends, as BIRD does. Records are gathered: a system call each would cost more than the dump. */
-function openDump(path: string): { write(octets: Uint8Array): void; close(): void } | string {
+export function openDump(path: string): { write(octets: Uint8Array): void; close(): void } | string {
   let fd: number;
   try {
     fd = openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND | constants.O_NOFOLLOW, 0o644);
   } catch (error) {
-    return (error as Error).message;
+    return systemError(error);
   }
   const buffer = new Uint8Array(BUFFER_OCTETS);
   let length = 0;

@@ -108,7 +108,7 @@ export class ControlClient {
   #print(text: string, line: string, isLast: boolean, hasCode: boolean): void {
     const request = this.#request;
     if (!request) return;
-    if (isLast && this.#code === "0000" && !request.verbose) return;
+    if (isLast && this.#code === "0000" && text === "") return;
     const isError = Number(this.#code) >= 8000;
     const shown = request.verbose ? (hasCode ? line : `     ${text}`) : text;
     if (request.print(shown, isError)) return;

@@ -1,7 +1,7 @@
 /** Why there is no daemon to talk to, in words that help. */
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname } from "node:path";
-import { systemError } from "../../control/errno.ts";
+import { systemError } from "../../errno.ts";
 
 export class ConnectError extends Error {
   override readonly name = "ConnectError";
