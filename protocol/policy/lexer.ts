@@ -89,6 +89,17 @@ export class Lexer {
     }
   }
 
+  /** After an error here: goes on behind what is wrong. */
+  skipBad(): void {
+    const frame = this.#frame;
+    const { text } = frame.file;
+    const at = Math.max(frame.at, this.#start);
+    if (text.startsWith("/*", at)) {
+      const end = text.indexOf("*/", at);
+      frame.at = end < 0 ? text.length : end + 2;
+    } else frame.at = at > frame.at ? at : Math.min(text.length, at + 1);
+  }
+
   fail(message: string): never {
     throw new PolicyError(message, this.place);
   }

@@ -13,41 +13,53 @@ import { TYPE_WORDS, Type, typeName } from "./types.ts";
 
 /** `[declarations] { statements }` */
 export function parseBody(p: Parser): Statement {
-  return p.scoped(() => {
-    const body: Statement[] = [];
-    while (startsType(p)) {
-      const variable = parseDeclared(p);
-      p.expect(T[";"]);
-      body.push({ kind: "declare", variable, place: p.here });
-    }
-    p.expect(T["{"]);
-    parseStatements(p, body);
-    return { kind: "block", body };
-  });
+  return p.scoped(() => parseBodyInside(p));
 }
 
-/** `(int a; prefix b) -> bool { ... }`, after the name. `define` is told before the body: bird knows the name in it. */
-export function parseFunction(p: Parser, name: string): FunctionDefinition {
-  const place = p.here;
-  return p.scoped(() => {
-    p.expect(T["("]);
-    const parameters = parseParameters(p);
-    const returns = parseReturnType(p);
-    return { name, parameters, returns, body: parseBody(p), place };
-  });
+/** In the scope of the parameters: bird lets nothing there hide one. */
+function parseBodyInside(p: Parser): Statement {
+  const body: Statement[] = [];
+  while (startsType(p)) {
+    const variable = parseDeclared(p);
+    p.expect(T[";"]);
+    body.push({ kind: "declare", variable, place: p.here });
+  }
+  p.expect(T["{"]);
+  parseStatements(p, body);
+  return { kind: "block", body };
 }
 
-function parseParameters(p: Parser): Variable[] {
+/** `name(int a; prefix b) -> bool { ... }`, after `function`; defines the name, which is known in the body already. */
+export function parseFunction(p: Parser): FunctionDefinition {
+  const name = p.name();
   const parameters: Variable[] = [];
-  while (!p.accept(T[")"])) {
-    parameters.push(parseDeclared(p));
+  const definition: Draft = { name, parameters, returns: Type.Void, body: NO_BODY, place: p.here };
+  p.define({ kind: "function", name, value: definition });
+  p.scoped(() => {
+    p.expect(T["("]);
+    parseParameters(p, parameters);
+    definition.returns = parseReturnType(p);
+    definition.body = parseBodyInside(p);
+  });
+  return definition;
+}
+
+type Draft = { -readonly [K in keyof FunctionDefinition]: FunctionDefinition[K] };
+const NO_BODY: Statement = { kind: "block", body: [] };
+
+function parseParameters(p: Parser, into: Variable[]): void {
+  if (p.accept(T[")"])) return;
+  for (;;) {
+    into.push(parseDeclared(p));
+    if (into.length > MOST_PARAMETERS) p.fail("Too many declarations, at most 255 allowed");
+    if (p.accept(T[")"])) return;
     // Newer birds separate by commas.
-    if (p.accept(T[")"])) break;
     if (p.peek() === T[","]) p.take();
     else p.expect(T[";"]);
   }
-  return parameters;
 }
+
+const MOST_PARAMETERS = 255;
 
 /** `-> type`, of bird 2.14. */
 function parseReturnType(p: Parser): Type {
@@ -57,9 +69,19 @@ function parseReturnType(p: Parser): Type {
   return parseType(p);
 }
 
+/** `{ commands }` of a static route: changes to the route, no declarations. After `{`. */
+export function parseRouteBlock(p: Parser): Statement {
+  const body: Statement[] = [];
+  while (!p.accept(T["}"])) body.push(parseCommand(p));
+  return { kind: "block", body };
+}
+
 /** After `{`, up to and with `}`. */
 function parseStatements(p: Parser, into: Statement[]): void {
-  while (!p.accept(T["}"])) into.push(parseStatement(p));
+  while (!p.accept(T["}"])) {
+    if (p.peek() === T.END) p.unexpected();
+    p.recover(() => into.push(parseStatement(p)));
+  }
 }
 
 function parseBlock(p: Parser): Statement {
@@ -91,15 +113,17 @@ function parseCommand(p: Parser): Statement {
   });
 }
 
+/** The name is known behind the declaration, not in it. */
 function parseDeclaration(p: Parser): Statement {
-  const variable = parseDeclared(p);
-  if (p.accept(T["="])) {
-    const term = parseTerm(p);
-    p.expect(T[";"]);
-    return { kind: "declare", variable, value: assigned(variable.type, term, "VAR_INIT", p.here), place: p.here };
-  }
+  const type = parseType(p);
+  const name = p.name();
+  const term = p.accept(T["="]) ? parseTerm(p) : undefined;
   p.expect(T[";"]);
-  return { kind: "declare", variable, place: p.here };
+  const variable: Variable = { name, type, value: undefined };
+  p.define({ kind: "variable", name, variable });
+  const place = p.here;
+  if (!term) return { kind: "declare", variable, place };
+  return { kind: "declare", variable, value: assigned(type, term, "VAR_INIT", place), place };
 }
 
 /** `type name`. */

@@ -18,6 +18,8 @@ import { type EnumConstant, Type } from "./types.ts";
 export class Parser {
   readonly lexer: Lexer;
   scope: Scope;
+  /** Told of errors inside lists of statements; false ends the reading. */
+  onError: ((error: PolicyError) => boolean) | undefined;
   #token: Token = NOT_READ;
   #wanted: Token[] = [];
   #depth = 0;
@@ -98,20 +100,55 @@ export class Parser {
     }
   }
 
+  /**
+   * Parses one statement of many. With a listener for errors, a wrong one is told and skipped, and
+   * reading goes on behind it: at the next `;`, or before the `}` that ends what is around.
+   */
+  recover(parse: () => void): void {
+    const { onError } = this;
+    if (!onError) return parse();
+    const [depth, scope] = [this.#depth, this.scope];
+    try {
+      parse();
+    } catch (error) {
+      if (!(error instanceof PolicyError)) throw error;
+      this.#depth = depth;
+      this.scope = scope;
+      if (!onError(error)) throw error;
+      this.#skip();
+    }
+  }
+
+  #skip(): void {
+    let open = 0;
+    for (;;) {
+      const token = this.#peekAnything();
+      if (token === T.END || (token === T["}"] && open === 0)) return;
+      this.take();
+      if (token === T["{"]) open++;
+      else if (token === T["}"]) open--;
+      if (open === 0 && (token === T[";"] || (token === T["}"] && this.#peekAnything() !== T[";"]))) return;
+    }
+  }
+
+  /** What is no token is passed over. */
+  #peekAnything(): Token {
+    for (;;) {
+      try {
+        return this.peek();
+      } catch (error) {
+        if (!(error instanceof PolicyError)) throw error;
+        this.lexer.skipBad();
+      }
+    }
+  }
+
   /** Nested constructs cost stack: a text that nests deeper than anybody would is refused. */
   nested<V>(parse: () => V): V {
-    if (++this.#depth > MAX_DEPTH) {
-      this.#depth = 0;
-      this.fail("Nesting too deep");
-    }
+    if (++this.#depth > MAX_DEPTH) this.fail("Nesting too deep");
     const result = parse();
     this.#depth--;
     return result;
-  }
-
-  /** After an error was caught somewhere outside. */
-  resetDepth(): void {
-    this.#depth = 0;
   }
 
   scoped<V>(parse: () => V): V {

@@ -25,6 +25,7 @@ export type NetType =
   | "ipv6"
   | "ipv4-multicast"
   | "ipv6-multicast"
+  | "ipv6-sadr"
   | "ipv4-mpls"
   | "ipv6-mpls"
   | "vpn4"

@@ -3,6 +3,7 @@
  * the protocols need no second look. Times are seconds as in the file, unless the name ends in `Ms`.
  */
 import type { CompiledFilter } from "../../protocol/policy/compile.ts";
+import type { Scope } from "../../protocol/policy/symbols.ts";
 import type { Destination, Net, NetType, NextHop, RouteAttributes } from "../../protocol/rib/route.ts";
 import type { IpAddress, Prefix } from "../../protocol/wire/address.ts";
 
@@ -393,6 +394,8 @@ export interface Config {
   readonly protocols: readonly ProtocolConfig[];
   readonly filters: ReadonlyMap<string, CompiledFilter>;
   readonly symbols: readonly SymbolInfo[];
+  /** Every name that the file defines, for filters and expressions given at run time. */
+  readonly scope: Scope;
   readonly linnet: LinnetOptions;
   /** Legal, but surely wrong or not run: printed at load and by `check`. */
   readonly warnings: readonly ConfigMessage[];

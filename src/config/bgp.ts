@@ -1,0 +1,112 @@
+/** Protocol bgp: its options, and what they come to when the block is complete. */
+import { finishBgpChannel, parseBgpChannel, startsBgpChannel } from "./bgp-channel.ts";
+import { checkBgp } from "./bgp-check.ts";
+import { BGP_OPTIONS } from "./bgp-options.ts";
+import type { ProtocolDraft } from "./channel.ts";
+import type { Draft } from "./draft.ts";
+import { commonOf, kindOf, type ProtocolKind } from "./kind.ts";
+import type { BgpConfig } from "./schema.ts";
+
+/** What is undefined here has a default that depends on the rest. */
+export type BgpDraft = ProtocolDraft &
+  Omit<Draft<BgpConfig>, keyof ProtocolDraft | "kind" | "internal" | "multihop" | "checkLink"> & {
+    /** 0 and undefined: not said. */
+    multihop: number | "direct" | undefined;
+    checkLink: boolean | undefined;
+  };
+
+export const BGP_KIND: ProtocolKind = kindOf<BgpDraft>({
+  word: "bgp",
+  create: () => ({ ...DEFAULTS }),
+  item: (c, draft) => {
+    if (startsBgpChannel(c.p)) {
+      parseBgpChannel(c, draft);
+      return true;
+    }
+    const option = BGP_OPTIONS.get(c.p.peek());
+    if (!option) return false;
+    c.p.take();
+    option(c, draft);
+    return true;
+  },
+  check: (c, draft, isTemplate) => {
+    if (!isTemplate) checkBgp(c, draft);
+  },
+  finish: (_c, draft): BgpConfig => {
+    const { channels, multihop, checkLink, ...rest } = draft;
+    const internal = isInternal(draft);
+    const hops = multihopOf(draft);
+    return {
+      ...rest,
+      kind: "bgp",
+      ...commonOf(draft),
+      // `internal` alone says what the AS is.
+      neighborAs: draft.neighborAs === 0 && draft.neighborKind === "internal" ? draft.localAs : draft.neighborAs,
+      internal,
+      ...(hops === undefined ? {} : { multihop: hops }),
+      checkLink: checkLink ?? hops === undefined,
+      channels: channels.map((channel) => finishBgpChannel(channel, draft, internal, hops !== undefined)),
+    };
+  },
+});
+
+/** Same AS, or said to be. */
+export function isInternal(draft: BgpDraft): boolean {
+  return draft.neighborKind === "internal" || (!draft.neighborKind && draft.neighborAs === draft.localAs);
+}
+
+/** TTL of a multihop session; undefined if direct. Internal sessions are multihop unless they say otherwise. */
+export function multihopOf(draft: BgpDraft): number | undefined {
+  if (draft.multihop === "direct") return undefined;
+  return draft.multihop ?? (isInternal(draft) ? DEFAULT_TTL : undefined);
+}
+
+export const DEFAULT_TTL = 64;
+
+const DEFAULTS: Omit<BgpDraft, keyof ProtocolDraft> = {
+  localAs: 0,
+  localPort: 179,
+  neighborPort: 179,
+  neighborAs: 0,
+  dynamicName: "dynbgp",
+  dynamicDigits: 0,
+  multihop: undefined,
+  checkLink: undefined,
+  onlinkCheck: true,
+  strictBind: false,
+  freeBind: false,
+  ttlSecurity: false,
+  passive: false,
+  rrClient: false,
+  rsClient: false,
+  allowLocalPref: false,
+  allowLocalAs: 0,
+  allowAsSets: true,
+  enforceFirstAs: false,
+  enableRouteRefresh: true,
+  enableAs4: true,
+  enableExtendedMessages: false,
+  capabilities: true,
+  advertiseHostname: false,
+  gracefulRestart: "aware",
+  gracefulRestartTime: 120,
+  longLivedGracefulRestart: "aware",
+  longLivedStaleTime: 3600,
+  interpretCommunities: true,
+  disableAfterError: false,
+  disableAfterCease: new Set(),
+  holdTime: 240,
+  minHoldTime: 0,
+  startupHoldTime: 240,
+  minKeepaliveTime: 0,
+  errorForgetTime: 300,
+  pathMetric: true,
+  medMetric: false,
+  igpMetric: true,
+  preferOlder: false,
+  deterministicMed: false,
+  defaultMed: 0,
+  defaultLocalPref: 100,
+  requireRoles: false,
+  confederationMember: false,
+};
