@@ -180,16 +180,17 @@ function wanted(afi: number, safi: number, context: CodecContext): Family | unde
   return known ? plainFamily(afi, safi) : undefined;
 }
 
+/** The octets are there: that was checked. Bits behind the length are cleared. */
 function readPrefix(r: ByteReader, family: Family, length: number, octets: number): Prefix {
-  let [w0, w1, w2, w3] = [0, 0, 0, 0];
-  for (let i = 0; i < octets; i++) {
-    const bits = r.u8() << (24 - 8 * (i & 3));
-    if (i < 4) w0 |= bits;
-    else if (i < 8) w1 |= bits;
-    else if (i < 12) w2 |= bits;
-    else w3 |= bits;
+  if (family === 4) {
+    let word = 0;
+    for (let shift = 24, i = 0; i < octets; i++, shift -= 8) word |= r.u8() << shift;
+    return { family, w0: (word & mask(length)) >>> 0, w1: 0, w2: 0, w3: 0, length };
   }
-  return prefixOf({ family, w0, w1, w2, w3 }, length);
+  const words = [0, 0, 0, 0];
+  for (let i = 0; i < octets; i++) words[i >>> 2]! |= r.u8() << (24 - 8 * (i & 3));
+  const [w0, w1, w2, w3] = words;
+  return prefixOf({ family, w0: w0!, w1: w1!, w2: w2!, w3: w3! }, length);
 }
 
 function badPrefix(reason: string, offset: number): Malformed {
