@@ -1,5 +1,5 @@
 /** Many routes in few messages, none above the limit. */
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import type { PathAttributes } from "../../protocol/codec/attribute.ts";
 import type { CodecContext } from "../../protocol/codec/capability.ts";
 import { decodeMessage } from "../../protocol/codec/message.ts";
@@ -8,6 +8,8 @@ import { packUpdates, packWithdrawals } from "../../protocol/codec/pack.ts";
 import type { Update } from "../../protocol/codec/update.ts";
 import { ipv4, ipv6, parseAddress, prefixOf } from "../../protocol/wire/address.ts";
 import { EBGP, IBGP, PATHS } from "./support.ts";
+
+vi.setConfig({ testTimeout: 60_000 }); // a busy machine is slow, not wrong
 
 const base: PathAttributes = { origin: 0, asPath: [{ type: 2, asns: [65001] }] };
 const v4: PathAttributes = { ...base, nextHop: parseAddress("192.0.2.1")! };

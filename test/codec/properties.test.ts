@@ -1,6 +1,6 @@
 /** What holds for every message, well formed or not. */
 import fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { type CodecContext, DEFAULT_CONTEXT } from "../../protocol/codec/capability.ts";
 import { NotificationError } from "../../protocol/codec/error.ts";
 import { inspectAttributes, inspectMessage, UNKNOWN_CONTEXT } from "../../protocol/codec/inspect.ts";
@@ -14,6 +14,8 @@ import type { Family } from "../../protocol/wire/address.ts";
 import { ByteReader, ShortRead } from "../../protocol/wire/bytes.ts";
 import { anyContext, anyMessage, anyPrefix, anyU32 } from "./arbitraries.ts";
 import { toHex } from "./support.ts";
+
+vi.setConfig({ testTimeout: 60_000 }); // a busy machine is slow, not wrong
 
 /** Octets that get past the header: a message with some octets changed, or noise behind a good header. */
 const mutated: fc.Arbitrary<{ octets: Uint8Array; context: CodecContext }> = fc
