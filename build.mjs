@@ -9,7 +9,7 @@
  *   node build.mjs --commands   the commands alone
  */
 import { execFileSync } from "node:child_process";
-import { chmodSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
@@ -36,9 +36,9 @@ const lateImports = {
 };
 
 /** Each entry whole into one file: a shared chunk would be one more to load. */
-function bundle(entryPoints, shebang) {
+function bundle(files, shebang) {
   return build({
-    entryPoints,
+    entryPoints: Object.fromEntries(files.map((file) => [basename(file, ".ts"), file])),
     outdir: BIN,
     bundle: true,
     format: "cjs",
@@ -70,7 +70,7 @@ rmSync(commandsOnly ? BIN : "dist", { recursive: true, force: true });
 mkdirSync(BIN, { recursive: true });
 writeFileSync(resolve(BIN, "package.json"), `${JSON.stringify({ type: "commonjs" })}\n`);
 await bundle(COMMANDS, "#!/usr/bin/env node\n");
-await bundle([...late, ...workers()], "");
+await bundle([...[...late].filter((file) => existsSync(file)), ...workers()], "");
 for (const command of COMMANDS) chmodSync(resolve(BIN, `${basename(command, ".ts")}.js`), 0o755);
 if (!commandsOnly) {
   execFileSync("node_modules/.bin/tsc", ["-p", "tsconfig.build.json"], { stdio: "inherit" });

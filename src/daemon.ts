@@ -7,6 +7,7 @@ import type { Rib } from "../protocol/rib/rib.ts";
 import type { LoadResult } from "./config/load.ts";
 import type { Config, DebugFlag, LogClass } from "./config/schema.ts";
 import type { Host, Millis, Timer } from "./host.ts";
+import type { Timeline } from "./observe/timeline.ts";
 import type { Interfaces } from "./protocols/device.ts";
 import type { Protocol, StopReason } from "./protocols/protocol.ts";
 import type { Client, ClientState, Speaker } from "./speaker.ts";
@@ -15,6 +16,7 @@ export interface DaemonInit {
   readonly speaker: Speaker;
   readonly host: Host;
   readonly hostname: string;
+  readonly timeline?: Timeline;
   /** Reads and checks a configuration file; throws only if there is a bug. */
   readonly load: (file: string) => LoadResult;
   /** Log targets and the like follow the configuration. */
@@ -91,6 +93,10 @@ export class Daemon {
 
   get host(): Host {
     return this.#init.host;
+  }
+
+  get timeline(): Timeline | undefined {
+    return this.#init.timeline;
   }
 
   get speaker(): Speaker {

@@ -8,12 +8,15 @@ import { type Kernel, openKernel } from "../../fib/index.ts";
 import { formatErrors, type LoadResult, loadConfigFile } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
 import { dumpState } from "../control/dump.ts";
-import { systemError } from "../errno.ts";
 import { ControlSocketError } from "../control/listener.ts";
 import { ControlServer } from "../control/server.ts";
+import { StateStore } from "../control/state-store.ts";
 import { Daemon } from "../daemon.ts";
+import { systemError } from "../errno.ts";
 import { type Host, type Log, nodeClock, nodeScheduler } from "../host.ts";
 import { Logger, LogTargetError } from "../log/logger.ts";
+import { feedTimeline } from "../observe/feed.ts";
+import { Timeline } from "../observe/timeline.ts";
 import { RouterIdError, Speaker } from "../speaker.ts";
 import { nodeTransport } from "../transport/tcp.ts";
 import { isLaunched, launch, reportReady } from "./daemon-background.ts";
@@ -30,6 +33,7 @@ interface Running {
   control?: ControlServer;
   pidFile?: PidFile;
   kernel?: Kernel;
+  states?: StateStore;
 }
 
 export async function runDaemon(flags: DaemonFlags): Promise<void> {
@@ -87,12 +91,27 @@ async function start(running: Running): Promise<void> {
 }
 
 function compose(running: Running, config: Config): Daemon {
-  const { logger, kernel } = running;
+  const { flags, logger, kernel } = running;
   const host: Host = { clock: nodeClock(), random: Math.random, log: logger.log, scheduler: nodeScheduler() };
-  const speaker = new Speaker({ host, transport: nodeTransport(), config, ...(kernel ? { kernel } : {}) });
+  const states = new StateStore(flags.sockets[0]!, logger.log);
+  const clientStates = states.load();
+  const speaker = new Speaker({
+    host,
+    transport: nodeTransport(),
+    config,
+    clientStates,
+    ...(kernel ? { kernel } : {}),
+  });
+  const timeline = new Timeline(host.clock);
+  feedTimeline(timeline, speaker);
+  speaker.onEvent((event) => {
+    if (event.type === "client") states.save(event.states);
+  });
+  running.states = states;
   return new Daemon({
     speaker,
     host,
+    timeline,
     hostname: hostname(),
     load,
     applyConfig: (next) => applyLog(logger, next),
@@ -114,7 +133,7 @@ function load(file: string): LoadResult {
     return result;
   } catch (error) {
     if (!(error instanceof LogTargetError)) throw error;
-    return { ...result, ok: false, errors: [{ place: error.target.place, text: describe(error) }] } as LoadResult;
+    return { ok: false, errors: [{ place: error.target.place, text: complaint(error) }], sources: new Map() };
   }
 }
 
@@ -188,11 +207,16 @@ function fail(running: Running, error: unknown): void {
 function describe(error: unknown): string {
   if (!(error instanceof LogTargetError)) return (error as Error).message;
   const { file, line, column } = error.target.place;
-  return `${file}:${line}:${column} ${error.message}: ${systemError(error.cause)}`;
+  return `${file}:${line}:${column} ${complaint(error)}`;
+}
+
+function complaint(error: LogTargetError): string {
+  return `${error.message}: ${systemError(error.cause)}`;
 }
 
 function finish(running: Running, status: number): never {
   running.control?.close();
+  running.states?.flush();
   running.pidFile?.remove();
   notifyServiceManager("STOPPING=1");
   running.logger.close();

@@ -25,7 +25,7 @@ export interface ControlTarget {
   readonly interfaces: Interfaces;
   readonly host: Pick<Host, "clock" | "log" | "scheduler">;
   /** Absent where nobody keeps one: then `show events` is empty. */
-  readonly timeline?: Timeline;
+  readonly timeline?: Timeline | undefined;
   /** In the order of definition, dynamic BGP sessions behind their parent. */
   protocols(): readonly Protocol[];
   enable(protocol: Protocol, by: Client): "enabled" | "already enabled";
