@@ -181,6 +181,12 @@ export class Daemon {
   }
 
   /** Stops all protocols, then ends the process; asked twice, the first reason holds. */
+  /** RFC 8326: out of service, or back. */
+  gracefulShutdown(protocol: Protocol, on: boolean): boolean {
+    protocol.drain?.(on);
+    return protocol.drain !== undefined;
+  }
+
   shutdown(kind: "down" | "graceful-restart", message?: string): void {
     if (this.#leaving) return;
     this.#leaving = true;

@@ -13,6 +13,7 @@ import { chooseRouterId, InterfaceTable, scanInterfaces } from "./protocols/devi
 import { createProtocol } from "./protocols/factory.ts";
 import { findNeighbor } from "./protocols/neighbor.ts";
 import type { BfdService, Protocol, ProtocolContext, ProtocolEvent, StopReason } from "./protocols/protocol.ts";
+import { Recovery } from "./protocols/recovery.ts";
 import type { Transport } from "./transport/tcp.ts";
 
 export interface SpeakerInit {
@@ -23,6 +24,8 @@ export interface SpeakerInit {
   readonly kernel?: Kernel;
   /** What clients switched before this speaker started, by protocol name. */
   readonly clientStates?: ReadonlyMap<string, ClientState>;
+  /** We come back from a planned restart (-R): announcements wait for the peers' End-of-RIB. */
+  readonly recover?: boolean;
 }
 
 /** The last `enable` or `disable` of a client; it wins over the file until the file's own `disabled` changes. */
@@ -68,6 +71,8 @@ export class Speaker {
   #routerId = 0;
   #phase: "starting" | "running" | "reconfiguring" | "shutting down" = "starting";
   #queued: { config: Config; soft: boolean } | undefined;
+  #recovery: Recovery | undefined;
+  readonly #recover: boolean;
 
   constructor(init: SpeakerInit) {
     this.#host = init.host;
@@ -75,6 +80,7 @@ export class Speaker {
     this.#kernel = init.kernel;
     this.#config = init.config;
     this.#clients = new Map(init.clientStates);
+    this.#recover = init.recover ?? false;
     this.#errors = new ErrorThrottle(init.host);
     const { clock, scheduler, log } = init.host;
     this.rib = new Rib({
@@ -139,6 +145,9 @@ export class Speaker {
     for (const table of this.#config.tables) this.rib.addTable(table);
     for (const config of this.#config.protocols) this.#add(config);
     this.#phase = "running";
+    const { clock, log } = this.#host;
+    const waitMs = this.#config.gracefulRestartWait * 1000;
+    if (this.#recover) this.#recovery = new Recovery(clock, log, () => this.protocols(), waitMs);
     for (const { protocol } of [...this.#entries]) if (!this.isDisabled(protocol.config)) protocol.start();
   }
 
@@ -241,6 +250,7 @@ export class Speaker {
       protocols: () => this.protocols(),
       config: () => this.#config,
       routerId: () => this.#routerId,
+      recovery: () => this.#recovery,
       changed: (protocol, event) => this.#tell({ type: "protocol", protocol, event }),
     };
   }

@@ -36,7 +36,15 @@ export function classify(cause: Cause): BackoffClass {
       return "error";
     case "sent":
     case "received": {
-      const { code, subcode } = cause.type === "sent" ? cause.error : cause;
+      const { code, subcode, data } = cause.type === "sent" ? cause.error : cause;
+      // A hard reset wraps what it is about (RFC 8538 §3.1)
+      if (
+        cause.type === "received" &&
+        code === ErrorCode.Cease &&
+        subcode === CeaseSubcode.HardReset &&
+        data.length >= 2
+      )
+        return data[0] === ErrorCode.Cease && GENTLE_CEASES.has(data[1]!) ? "cease" : "error";
       if (code === ErrorCode.HoldTimerExpired) return "loss";
       if (code !== ErrorCode.Cease) return "error";
       if (subcode === CeaseSubcode.ConnectionCollision) return "collision";

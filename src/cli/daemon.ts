@@ -100,6 +100,7 @@ function compose(running: Running, config: Config): Daemon {
     transport: nodeTransport(),
     config,
     clientStates,
+    recover: flags.gracefulRestart,
     ...(kernel ? { kernel } : {}),
   });
   const timeline = new Timeline(host.clock);

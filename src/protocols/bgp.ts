@@ -10,20 +10,21 @@ import type { Session } from "../../protocol/fsm/negotiate.ts";
 import type { Wait } from "../../protocol/fsm/peer.ts";
 import type { StaleMap } from "../../protocol/fsm/stale.ts";
 import type { Channel } from "../../protocol/rib/channel.ts";
-import { formatAddress, type Prefix, prefixOf, width } from "../../protocol/wire/address.ts";
+import { formatAddress, type IpAddress, type Prefix, prefixOf, width } from "../../protocol/wire/address.ts";
 import type { BgpConfig, DebugFlag } from "../config/schema.ts";
 import type { Millis } from "../host.ts";
 import type { Connection, Listener } from "../transport/tcp.ts";
 import { cease, limitCease, stopWords } from "./bgp/cease.ts";
 import { type DynamicSession, Neighbors } from "./bgp/dynamic.ts";
 import { peerConfig, socketOptions } from "./bgp/options.ts";
-import { type Reach, reach } from "./bgp/reach.ts";
+import { isOwn, type Reach, reach } from "./bgp/reach.ts";
 import { BgpRoutes, type LimitHit } from "./bgp/routes.ts";
 import { PeerSession, type Routes } from "./bgp/session.ts";
 import { type Facts, fsmName, infoColumn, statusOf } from "./bgp/status.ts";
 import { lastError, logLine, peerMessage, whyDown } from "./bgp/words.ts";
 import { Lifecycle } from "./lifecycle.ts";
 import type { BgpStatus, Protocol, ProtocolContext, ProtocolState, StopReason } from "./protocol.ts";
+import type { Recovery } from "./recovery.ts";
 
 export class BgpProtocol implements Protocol, DynamicSession {
   readonly name: string;
@@ -40,6 +41,8 @@ export class BgpProtocol implements Protocol, DynamicSession {
   #watch: { close(): void } | undefined;
   #bfd: { close(): void } | undefined;
   #reach: Reach | undefined;
+  /** Our address of the session, if an interface had it when the session came up. */
+  #ownAtUp: IpAddress | undefined;
   #fsm = "Down";
   #sessions = 0;
   #established: Millis | undefined;
@@ -103,11 +106,12 @@ export class BgpProtocol implements Protocol, DynamicSession {
     this.#life.trace("states", "Starting");
     this.#life.set(this, "start");
     const context = this.#context;
-    this.#session = new PeerSession(context, peerConfig(this.#config, context, false), {
+    this.#session = new PeerSession(context, this.#peerConfig(), {
       dial: () => this.#dial(),
       up: (session, connection) => this.#up(session, connection),
       down: (session, cause, kept) => this.#down(session, cause, kept),
       stale: (change) => this.#routes.stale(change),
+      endOfRib: (family) => this.#routes.endOfRib(family),
       ended: (cause, wait) => this.#ended(cause, wait),
       disable: (cause) => this.#disable(cause),
       changed: () => this.#changed(),
@@ -143,7 +147,7 @@ export class BgpProtocol implements Protocol, DynamicSession {
   reconfigure(config: BgpConfig, soft: boolean): void {
     const before = this.#config;
     this.#config = config;
-    this.#session?.configure(peerConfig(config, this.#context, false));
+    this.#session?.configure(this.#peerConfig());
     if (before.password !== config.password) {
       this.#listener?.setKey(config.password);
       this.#session?.setKey(config.password);
@@ -158,11 +162,31 @@ export class BgpProtocol implements Protocol, DynamicSession {
     return true;
   }
 
+  drain(on: boolean): void {
+    this.#routes.drain(on);
+  }
+
+  /** Whether every peer's End-of-RIB is there that will come. */
+  get synced(): boolean {
+    return this.state === "down" || this.#config.neighborRange !== undefined || this.#routes.synced;
+  }
+
   status(): BgpStatus {
     return statusOf(this.#facts());
   }
 
   // ---- life
+
+  /** While we recover from our own restart, the OPEN says so. */
+  #peerConfig(): ReturnType<typeof peerConfig> {
+    const restarting = this.#config.gracefulRestart === "on" && this.#recovery !== undefined;
+    return peerConfig(this.#config, this.#context, restarting);
+  }
+
+  get #recovery(): Recovery | undefined {
+    const recovery = this.#context.recovery?.();
+    return recovery?.over === false ? recovery : undefined;
+  }
 
   async #shutdown(reason: StopReason): Promise<void> {
     const session = this.#session;
@@ -226,7 +250,7 @@ export class BgpProtocol implements Protocol, DynamicSession {
   #checkReach(): void {
     const session = this.#session;
     if (!session || this.#stopping) return;
-    const now = reach(this.#config, this.#context.interfaces);
+    const now = this.#stillOurs(reach(this.#config, this.#context.interfaces));
     this.#reach = now;
     if (now.ready) {
       this.#requestBfd(now);
@@ -236,6 +260,17 @@ export class BgpProtocol implements Protocol, DynamicSession {
     this.#bfd = undefined;
     const error = new NotificationError(ErrorCode.Cease, CeaseSubcode.Unspecific, now.why);
     session.handle({ type: "ready", ready: false, text: now.error, error });
+  }
+
+  /** A session whose own address has gone is dead, whatever TCP believes for the next minutes. */
+  #stillOurs(now: Reach): Reach {
+    const local = this.#session?.established?.connection.local?.ip;
+    const { interfaces } = this.#context;
+    if (!local || !now.ready || this.#ownAtUp === undefined || isOwn(interfaces, local)) return now;
+    this.#ownAtUp = undefined;
+    const { clock } = this.#context;
+    clock.at(clock.now(), () => this.#checkReach()); // from another address of ours, if there is one
+    return { ready: false, why: `our address ${formatAddress(local)} is gone`, error: "Neighbor lost" };
   }
 
   #requestBfd(where: Extract<Reach, { ready: true }>): void {
@@ -323,8 +358,28 @@ export class BgpProtocol implements Protocol, DynamicSession {
       });
     const iface = this.#reach?.ready ? this.#reach.iface : undefined;
     const routes = this.#routes.up(session, connection, iface);
+    const local = connection.local?.ip;
+    this.#ownAtUp = local && isOwn(this.#context.interfaces, local) ? local : undefined;
     this.#life.set(this, "up");
-    return routes;
+    const recovery = this.#recovery;
+    return recovery ? this.#held(routes, recovery) : routes;
+  }
+
+  /** Announces nothing before the recovery is over. */
+  #held(routes: Routes, recovery: Recovery): Routes {
+    const session = this.#session;
+    recovery.onOver(() => {
+      session?.configure(this.#peerConfig());
+      session?.wake();
+    });
+    return {
+      receiveUpdate: (message) => routes.receiveUpdate(message),
+      receiveRefresh: (message) => routes.receiveRefresh(message),
+      pull: (budget) => (recovery.over ? routes.pull(budget) : undefined),
+      get congested() {
+        return routes.congested;
+      },
+    };
   }
 
   #down(_session: Session, cause: Cause, kept: StaleMap): void {

@@ -5,13 +5,14 @@
 import type { Kernel } from "../../fib/index.ts";
 import type { Capability } from "../../protocol/codec/capability.ts";
 import type { Channel } from "../../protocol/rib/channel.ts";
-import type { Net } from "../../protocol/rib/route.ts";
 import type { Rib } from "../../protocol/rib/rib.ts";
+import type { Net } from "../../protocol/rib/route.ts";
 import type { IpAddress, Prefix } from "../../protocol/wire/address.ts";
 import type { BfdOptions, Config, DebugFlag, ProtocolConfig, StaticRoute } from "../config/schema.ts";
 import type { Host, Millis } from "../host.ts";
 import type { Transport } from "../transport/tcp.ts";
 import type { Interfaces } from "./device.ts";
+import type { Recovery } from "./recovery.ts";
 
 export type ProtocolState = "down" | "start" | "up" | "stop" | "flush";
 
@@ -47,6 +48,8 @@ export interface ProtocolContext extends Host {
   /** The running configuration: globals such as hostname and router id's sources. */
   readonly config: () => Config;
   readonly routerId: () => number;
+  /** Recovery from our own graceful restart (-R), while it lasts. */
+  readonly recovery?: () => Recovery | undefined;
   /** After a state, info or channel change: the speaker's timeline, state file, hooks. */
   readonly changed: (protocol: Protocol, event: ProtocolEvent) => void;
 }
@@ -80,6 +83,8 @@ export interface Protocol {
   /** Takes the new configuration without a restart; the caller has asked config/reconfigure.ts that it can. */
   reconfigure(config: ProtocolConfig, soft: boolean): void;
   reload(direction: "in" | "out" | "both"): boolean;
+  /** RFC 8326: takes sessions out of service, or back. Absent where there are none. */
+  drain?(on: boolean): void;
   status(): ProtocolStatus;
   /** In words, for `why`: what became of a route that was exported to it, such as the kernel's answer. */
   explain?(net: Net): string | undefined;

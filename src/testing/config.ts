@@ -1,5 +1,6 @@
 /** Typed configurations without a file: what bird.conf's defaults come to, with what a scenario changes. */
 import { ACCEPT } from "../../protocol/policy/compile.ts";
+import { Scope } from "../../protocol/policy/symbols.ts";
 import type { NetType } from "../../protocol/rib/route.ts";
 import type { Prefix } from "../../protocol/wire/address.ts";
 import type {
@@ -134,6 +135,7 @@ export function speakerConfig(routerId: number, protocols: readonly ProtocolConf
     protocols,
     filters: new Map(),
     symbols: [],
+    scope: new Scope(),
     linnet: { hooks: [], recording: { bytes: 0 } },
     warnings: [],
   };

@@ -58,6 +58,7 @@ export class Side {
       },
       down: (_session, cause, kept) => note({ type: "down", cause, kept, at: at() }),
       stale: (change) => note({ type: "stale", change, at: at() }),
+      endOfRib: () => undefined,
       ended: (cause, wait) => note({ type: "ended", cause, wait, at: at() }),
       disable: (cause) => note({ type: "disable", cause, at: at() }),
       changed: () => undefined,

@@ -82,7 +82,7 @@ function ownAddress(view: InterfaceView, neighbor: IpAddress): IpAddress | undef
 }
 
 /** A loopback address needs no interface to say so: all of 127/8 is ours. */
-function isOwn(interfaces: Interfaces, address: IpAddress): boolean {
+export function isOwn(interfaces: Interfaces, address: IpAddress): boolean {
   if (isLoopback(address)) return true;
   return interfaces.list().some((view) => view.addresses.some((own) => sameAddress(own.ip, address)));
 }

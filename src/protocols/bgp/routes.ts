@@ -3,6 +3,7 @@ import { type FamilyKey, familyKey } from "../../../protocol/codec/capability.ts
 import { WellKnownCommunity } from "../../../protocol/codec/iana.ts";
 import type { Session } from "../../../protocol/fsm/negotiate.ts";
 import type { StaleChange } from "../../../protocol/fsm/stale.ts";
+import type { CompiledFilter } from "../../../protocol/policy/compile.ts";
 import { BgpChannel } from "../../../protocol/rib/bgp-channel.ts";
 import type { BgpChannelPolicy, BgpPeerPolicy } from "../../../protocol/rib/bgp-policy.ts";
 import type { LimitAction, LimitKind } from "../../../protocol/rib/channel.ts";
@@ -12,6 +13,7 @@ import { type IpAddress, ipv4, isLinkLocal } from "../../../protocol/wire/addres
 import type { BgpConfig, ChannelConfig } from "../../config/schema.ts";
 import type { Connection } from "../../transport/tcp.ts";
 import type { ProtocolContext } from "../protocol.ts";
+import { drainedExport, drainedImport } from "./drain.ts";
 import { FAMILIES, ROLES } from "./options.ts";
 import { ownAddresses } from "./reach.ts";
 import type { Routes } from "./session.ts";
@@ -39,6 +41,10 @@ export class BgpRoutes {
   #config: BgpConfig;
   #session: { rib: SessionRib; policy: BgpPeerPolicy } | undefined;
   #faults = 0;
+  #drained = false;
+  /** Families of the running session whose End-of-RIB has come. */
+  readonly #complete = new Set<FamilyKey>();
+  #completeBy = 0;
   readonly #flushing = new Set<BgpChannel>();
   #waiting: (() => void)[] = [];
 
@@ -52,6 +58,23 @@ export class BgpRoutes {
   /** Malformed attributes and messages that the session survived. */
   get faults(): number {
     return this.#faults + (this.#session?.rib.faults ?? 0);
+  }
+
+  /** Whether the peer has told all it will: End-of-RIB of every family that we import and it can mark. */
+  get synced(): boolean {
+    const session = this.#session;
+    const wanted = this.channels.filter((channel) => channel.options.importFilter.name !== "REJECT");
+    if (wanted.length === 0) return true;
+    if (!session) return false;
+    // Without graceful restart an End-of-RIB is customary, but not promised
+    if (this.#context.clock.now() >= this.#completeBy) return true;
+    return wanted.every(
+      (channel) => channel.state !== "UP" || this.#complete.has(familyKey(channel.afi, channel.safi)),
+    );
+  }
+
+  endOfRib(family: FamilyKey): void {
+    this.#complete.add(family);
   }
 
   /** What `BGP Next hop:` shows, by channel. */
@@ -98,6 +121,10 @@ export class BgpRoutes {
     });
     rib.onExpectRefresh = (afi, safi) => this.#handler.refresh(afi, safi);
     this.#session = { rib, policy };
+    this.#complete.clear();
+    const { gracefulRestart } = session;
+    const patience = !gracefulRestart ? CUSTOMARY_MS : gracefulRestart.peerRestarting ? 0 : Number.POSITIVE_INFINITY;
+    this.#completeBy = this.#context.clock.now() + patience;
     return rib;
   }
 
@@ -127,16 +154,8 @@ export class BgpRoutes {
       const next = config.channels.find((each) => each.name === channel.name);
       if (!next?.bgp) continue;
       channel.reconfigureBgp(channelPolicy(next), soft);
-      const {
-        importFilter,
-        exportFilter,
-        preference,
-        importKeepFiltered,
-        importLimit,
-        receiveLimit,
-        exportLimit,
-        rpkiReload,
-      } = next;
+      const { preference, importKeepFiltered, importLimit, receiveLimit, exportLimit, rpkiReload } = next;
+      const [importFilter, exportFilter] = this.#filters(next);
       channel.reconfigure(
         {
           importFilter,
@@ -153,6 +172,13 @@ export class BgpRoutes {
     }
   }
 
+  /** RFC 8326, until it is switched off. */
+  drain(on: boolean): void {
+    if (this.#drained === on) return;
+    this.#drained = on;
+    this.reconfigure(this.#config, false);
+  }
+
   reload(direction: "in" | "out" | "both"): void {
     for (const channel of this.channels) {
       if (direction !== "out") channel.reload("in");
@@ -163,6 +189,12 @@ export class BgpRoutes {
   /** A dynamic session is over for good. */
   dispose(): void {
     for (const channel of this.channels) this.#context.rib.removeSource(channel.source);
+  }
+
+  #filters(config: ChannelConfig): [CompiledFilter, CompiledFilter] {
+    const { importFilter, exportFilter } = config;
+    if (!this.#drained) return [importFilter, exportFilter];
+    return [this.#config.internal ? importFilter : drainedImport(importFilter), drainedExport(exportFilter)];
   }
 
   #make(config: ChannelConfig): BgpChannel[] {
@@ -290,6 +322,9 @@ export class BgpRoutes {
     };
   }
 }
+
+/** How long a peer may take whose OPEN promises no End-of-RIB. */
+const CUSTOMARY_MS = 10_000;
 
 function channelPolicy({ bgp }: ChannelConfig): BgpChannelPolicy {
   if (!bgp) throw new Error("a channel of protocol bgp without its options");

@@ -3,7 +3,7 @@
  * timer, input in slices, output while the socket takes it. Knows no table: what an Established
  * session carries goes to a `Routes`.
  */
-import { DEFAULT_CONTEXT, familyKey } from "../../../protocol/codec/capability.ts";
+import { DEFAULT_CONTEXT, type FamilyKey, familyKey } from "../../../protocol/codec/capability.ts";
 import { NotificationError } from "../../../protocol/codec/error.ts";
 import { CeaseSubcode, ErrorCode, MessageType } from "../../../protocol/codec/iana.ts";
 import {
@@ -52,6 +52,7 @@ export interface SessionHandler {
   up(session: Session, connection: Connection): Routes;
   down(session: Session, cause: Cause, kept: StaleMap): void;
   stale(change: StaleChange): void;
+  endOfRib(family: FamilyKey): void;
   ended(cause: Cause, wait: Wait | undefined): void;
   disable(cause: Cause): void;
   /** The state machine may look different now. */
@@ -371,7 +372,10 @@ export class PeerSession {
     const family = update?.type === "update" ? endOfRib(update) : undefined;
     this.#handler.trace("packets", () => `Got ${family ? "END-OF-RIB" : "UPDATE"}`);
     routes.receiveUpdate(message);
-    if (family) this.handle({ type: "end-of-rib", family: familyKey(family.afi, family.safi) });
+    if (!family) return;
+    const key = familyKey(family.afi, family.safi);
+    this.handle({ type: "end-of-rib", family: key });
+    this.#handler.endOfRib(key);
   }
 
   #message(link: Link, octets: Uint8Array): void {

@@ -4,6 +4,7 @@ import type { Session } from "../../../protocol/fsm/negotiate.ts";
 import type { PeerState, Wait } from "../../../protocol/fsm/peer.ts";
 import type { Running, State, StateName } from "../../../protocol/fsm/step.ts";
 import { formatAddress } from "../../../protocol/wire/address.ts";
+import { compareProtocol } from "../../config/reconfigure.ts";
 import type { BgpConfig } from "../../config/schema.ts";
 import type { Millis } from "../../host.ts";
 import type { BgpStatus, Countdown } from "../protocol.ts";
@@ -140,7 +141,8 @@ function liveStatus(
 
 /** What a reload changed, but an OPEN has already said otherwise. */
 function pendingOptions(frozen: BgpConfig, config: BgpConfig): string[] {
-  return FROZEN.filter(([key]) => frozen[key] !== config[key]).map(([, words]) => words);
+  const { fields } = compareProtocol(frozen, config);
+  return fields.filter(({ effect }) => effect === "pending").map(({ field }) => field);
 }
 
 /** Why there is no session, in the order of what an operator should look at first. */
@@ -182,15 +184,3 @@ function established(state: PeerState): Running | undefined {
 
 const ORDER: readonly StateName[] = ["Idle", "Connect", "Active", "OpenSent", "OpenConfirm", "Established"];
 const INFO_WIDTH = 14;
-const FROZEN: readonly (readonly [keyof BgpConfig, string])[] = [
-  ["holdTime", "hold time"],
-  ["keepaliveTime", "keepalive time"],
-  ["gracefulRestart", "graceful restart"],
-  ["gracefulRestartTime", "graceful restart time"],
-  ["longLivedGracefulRestart", "long lived graceful restart"],
-  ["enableRouteRefresh", "enable route refresh"],
-  ["enableAs4", "enable as4"],
-  ["enableExtendedMessages", "enable extended messages"],
-  ["advertiseHostname", "advertise hostname"],
-  ["localRole", "local role"],
-];
