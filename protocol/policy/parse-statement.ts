@@ -79,7 +79,10 @@ export function parseRouteBlock(p: Parser): Statement {
 /** After `{`, up to and with `}`. */
 function parseStatements(p: Parser, into: Statement[]): void {
   while (!p.accept(T["}"])) {
-    if (p.peek() === T.END) p.unexpected();
+    if (p.peek() === T.END) {
+      p.wantMany();
+      p.unexpected();
+    }
     p.recover(() => into.push(parseStatement(p)));
   }
 }
