@@ -11,8 +11,10 @@ export function channelName(p: Parser): string {
   }
   const name = base.toLowerCase();
   if (base === "MPLS" || base.startsWith("ROA") || base.startsWith("FLOW")) return name;
-  if (p.accept(T.MULTICAST)) return `${name}-mc`;
-  return p.accept(T.MPLS) ? `${name}-mpls` : name;
+  // Not among what bird's messages expect here.
+  const more = p.peek() === T.MULTICAST ? "-mc" : p.peek() === T.MPLS ? "-mpls" : "";
+  if (more) p.take();
+  return name + more;
 }
 
 const BASES: readonly TokenName[] = ["IPV4", "IPV6", "VPN4", "VPN6", "ROA4", "ROA6", "FLOW4", "FLOW6", "MPLS"];

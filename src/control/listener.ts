@@ -2,7 +2,7 @@
  * Where the control socket lives: who may take a path, stale sockets, permissions, and descriptors that
  * systemd has opened for us.
  */
-import { lstatSync, readFileSync, readlinkSync, realpathSync, unlinkSync } from "node:fs";
+import { existsSync, lstatSync, readFileSync, readlinkSync, realpathSync, unlinkSync } from "node:fs";
 import { chown } from "node:fs/promises";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { basename, dirname, join } from "node:path";
@@ -73,7 +73,9 @@ async function open(
     }
   } catch (error) {
     server.close();
-    throw new ControlSocketError(`Cannot create control socket ${path}: ${systemError(error)}`);
+    // libuv says EACCES of a directory that is not there.
+    const words = existsSync(dirname(path)) ? systemError(error) : "No such file or directory";
+    throw new ControlSocketError(`Cannot create control socket ${path}: ${words}`);
   }
   survive(server);
   return { path, server };

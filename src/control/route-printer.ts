@@ -87,7 +87,7 @@ export class RoutePrinter {
 
 function customType(target: ControlTarget, name: string): Type | undefined {
   const symbol = target.config.scope.find(name);
-  return symbol?.kind === "attribute" ? symbol.type : undefined;
+  return symbol?.kind === "attribute" ? symbol.attribute.type : undefined;
 }
 
 const ROUTE = 1007;

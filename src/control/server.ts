@@ -3,15 +3,12 @@
  * Everything a client can do is bounded, and nothing it does reaches another client or a BGP session.
  */
 import type { Socket } from "node:net";
-import { type Action, type Command, type CommandContext, CommandTree, refusal } from "./command.ts";
-import { COMMANDS } from "./commands.ts";
-import { ControlConnection, type Session, type Work } from "./connection.ts";
+import { ControlConnection } from "./connection.ts";
 import type { ControlTarget } from "./daemon.ts";
-import { JsonReply } from "./json.ts";
+import { execute } from "./execute.ts";
 import { type ControlListener, type ListenOptions, openListeners } from "./listener.ts";
 import { clientOf } from "./peer.ts";
 import { Pump } from "./pump.ts";
-import type { Reply } from "./reply.ts";
 
 export interface ControlServerInit extends ListenOptions {
   readonly target: ControlTarget;
@@ -21,7 +18,6 @@ export interface ControlServerInit extends ListenOptions {
 
 export class ControlServer {
   readonly #init: ControlServerInit;
-  readonly #tree = new CommandTree(COMMANDS);
   readonly #pump = new Pump(() => performance.now());
   readonly #connections = new Set<ControlConnection>();
   #listeners: ControlListener[] = [];
@@ -54,7 +50,7 @@ export class ControlServer {
     const connection = new ControlConnection(socket, {
       pump: this.#pump,
       greeting: `BIRD ${target.version} ready.`,
-      execute: (line, session, reply) => this.#execute(line, session, reply),
+      execute: (line, session, reply) => execute(line, { target, session, client: () => clientOf(session.fd) }, reply),
       failed: (error) => target.host.log("bug", `Control socket: ${(error as Error).stack ?? error}`),
       onClose: (closed) => this.#connections.delete(closed),
     });
@@ -68,33 +64,4 @@ export class ControlServer {
     for (const connection of this.#connections) connection.close();
     this.#listeners = [];
   }
-
-  #execute(line: string, session: Session, reply: Reply): Work | undefined {
-    const { target } = this.#init;
-    const context: CommandContext = { target, session, client: () => clientOf(session.fd) };
-    let parsed: { command: Command; action: Action; json: boolean };
-    try {
-      parsed = this.#tree.parse(cleaned(line), context);
-    } catch (error) {
-      const words = refusal(error);
-      if (words === undefined) throw error;
-      reply.end(9001, words);
-      return undefined;
-    }
-    const { command, action, json } = parsed;
-    if (command.changes && session.restricted) {
-      reply.end(8007, "Access denied");
-      return undefined;
-    }
-    if (!json) return action.text(reply);
-    if (action.json) return action.json(new JsonReply(reply));
-    reply.end(9001, "This command has no JSON form");
-    return undefined;
-  }
-}
-
-/** As bird reads lines: carriage returns do not count, and NUL ends it. */
-function cleaned(line: string): string {
-  const end = line.indexOf("\0");
-  return (end < 0 ? line : line.slice(0, end)).replaceAll("\r", "");
 }

@@ -84,11 +84,11 @@ function* configure(target: ControlTarget, options: ConfigureOptions, reply: Rep
   endReconfigure(reply, result.outcome);
 }
 
-/** `FILE:LINE:COL message`; a file that could not even be opened has no line. */
+/** `FILE:LINE:COL message`; of a file that could not even be opened `FILE: message`. */
 function errorText(error: ConfigMessage | undefined): string {
   if (!error) return "unknown error";
   const { file, line, column } = error.place;
-  return line > 0 ? `${file}:${line}:${column} ${error.text}` : `${file}: ${error.text}`;
+  return line > 0 ? `${file}:${line}:${column} ${error.text}` : error.text.replace(UNOPENED, "");
 }
 
 function endReconfigure(reply: Reply, outcome: "done" | "in progress" | "queued"): void {
@@ -158,6 +158,7 @@ function restrict({ session }: CommandContext): Action {
   });
 }
 
+const UNOPENED = /^Unable to open configuration file /;
 const DEFAULT_TIMEOUT = 300;
 const STATUS = {
   running: "Daemon is up and running",

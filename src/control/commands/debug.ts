@@ -40,6 +40,8 @@ function parseDebug(p: Parser, { target }: CommandContext): Action {
   const found = symbol(p);
   const others = found ? undefined : anySelection(p, target);
   const channel = found && p.accept(T["."]) ? channelName(p) : undefined;
+  // bird looks at the name when it sees that the grammar goes on.
+  if (found && (p.is(T.OFF) || p.is(T["{"]) || p.is(T.ALL))) protocolOf(target, found);
   const set = flags(p, DEBUG_FLAGS);
   end(p);
   const what: Selection = others ?? { kind: "one", protocol: protocolOf(target, found as NonNullable<typeof found>) };

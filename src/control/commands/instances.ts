@@ -31,13 +31,15 @@ export const INSTANCE_COMMANDS: readonly Command[] = [
   foreign(["BABEL", "ROUTES"], "Babel", 1025, { text: true }),
 ];
 
-/** The named protocol, which must be of this kind; undefined if none was named. */
-function named(p: Parser, target: ControlTarget, proto: string): Protocol | undefined {
+/** The named protocol, if one was named. */
+function named(p: Parser, target: ControlTarget): Protocol | undefined {
   const given = symbol(p);
-  if (!given) return undefined;
-  const protocol = protocolOf(target, given);
-  if (protocol.proto !== proto) throw new CommandError(`${protocol.name}: Not a ${proto} protocol`);
-  return protocol;
+  return given && protocolOf(target, given);
+}
+
+/** What was named must be of this kind. */
+function checkKind(protocol: Protocol | undefined, proto: string): void {
+  if (protocol && protocol.proto !== proto) throw new CommandError(`${protocol.name}: Not a ${proto} protocol`);
 }
 
 function running(target: ControlTarget, proto: string): readonly Protocol[] {
@@ -47,8 +49,9 @@ function running(target: ControlTarget, proto: string): readonly Protocol[] {
 }
 
 function parseStatic(p: Parser, { target }: CommandContext): Action {
-  const one = named(p, target, "Static");
+  const one = named(p, target);
   end(p);
+  checkKind(one, "Static");
   const protocols = one ? [one] : running(target, "Static");
   return {
     *text(reply) {
@@ -112,8 +115,10 @@ function staticJson(protocol: Protocol, { route, usable }: StaticRouteStatus): u
 
 function parseBfd(p: Parser, { target }: CommandContext): Action {
   const all = acceptWord(p, "all");
-  const protocol = named(p, target, "BFD") ?? oneOf(running(target, "BFD"), "BFD");
+  const given = named(p, target);
   end(p);
+  checkKind(given, "BFD");
+  const protocol = given ?? oneOf(running(target, "BFD"), "BFD");
   const status = protocol.status();
   const sessions = status.kind === "bfd" ? status.sessions : [];
   return {
@@ -192,10 +197,11 @@ function foreign(words: readonly TokenName[], proto: string, code: number, gramm
     words: ["SHOW", ...words],
     parse(p, { target }) {
       if (grammar.all) p.accept(T.ALL);
-      const protocol = named(p, target, proto);
+      const protocol = named(p, target);
       if (grammar.text) string(p);
       if (grammar.many) p.wantMany();
       end(p);
+      checkKind(protocol, proto);
       if (!protocol) running(target, proto);
       return {
         text(reply) {

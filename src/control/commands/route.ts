@@ -115,8 +115,8 @@ function readMode(p: Parser, target: ControlTarget, options: Options, mode: Expo
 function readSide(p: Parser, target: ControlTarget, options: Options, side: "import" | "export"): void {
   p.expect(T.TABLE);
   const found = symbol(p) ?? p.unexpected();
-  const protocol = protocolOf(target, found);
   p.expect(T["."]);
+  const protocol = protocolOf(target, found);
   const channel = channelOf(p, protocol);
   const has = side === "import" ? channel.options.importTable : channel.options.exportTable;
   if (!has) throw new CommandError(`No ${side} table in channel ${protocol.name}.${channel.name}`);
