@@ -55,7 +55,8 @@ async function start(running: Running): Promise<void> {
   const opening = flags.parseOnly ? undefined : openQuietly();
   const config = readConfig(flags.config);
   if (flags.parseOnly) return finish(running, 0);
-  Logger.probe(config.log);
+  const owner = { uid: uid ?? process.geteuid?.() ?? 0, gid: gid ?? process.getegid?.() ?? 0 };
+  const useLog = logger.prepare(config, owner);
   const { kernel, trouble } = await opening!;
   if (kernel) running.kernel = kernel;
   const daemon = compose(running, config);
@@ -73,7 +74,7 @@ async function start(running: Running): Promise<void> {
   );
   if (flags.pidFile !== undefined) running.pidFile = pidFile(flags.pidFile);
   running.pidFile?.write(process.pid);
-  logger.configure(config);
+  useLog();
   for (const text of [trouble, limits]) if (text !== undefined) log("warning", text);
   tellWarnings(config, log);
   handleSignals({

@@ -63,8 +63,9 @@ function parseLog(c: ConfigDraft): void {
   else {
     target.kind = "file";
     target.name = parseText(p);
-    target.place = p.here;
     if (startsNumber(p)) target.limit = { bytes: parseNumber(p), backup: parseText(p) };
+    p.peek(); // bird opens the file only after looking at the next token, and complains there
+    target.place = p.here;
   }
   globals.log = [...globals.log, { ...target, classes: parseLogClasses(p) }];
 }
@@ -177,7 +178,7 @@ function parseGc(p: Parser): void {
     return;
   }
   p.expect(T.PERIOD);
-  if (parseTime(p) > 3600 && p.is(T[";"])) p.fail("GC period must be at most 3600 s");
+  if (parseTime(p) > 3600) p.failAhead("GC period must be at most 3600 s");
 }
 
 const TRIES: ReadonlySet<NetType> = new Set<NetType>(["ipv4", "ipv6", "vpn4", "vpn6", "roa4", "roa6", "ipv6-sadr"]);
@@ -210,8 +211,9 @@ const LOG_CLASSES: ReadonlyMap<Token, LogClass> = new Map<Token, LogClass>([
 const OPTIONS: ReadonlyMap<Token, Option> = new Map<Token, Option>([
   [T.ROUTER, ended(parseRouterId)],
   [T.LOG, ended(parseLog)],
-  [T.DEBUG, ended(parseDebug)],
-  [T.WATCHDOG, ended(parseWatchdog)],
+  // bird asks for no semicolon here.
+  [T.DEBUG, parseDebug],
+  [T.WATCHDOG, parseWatchdog],
   [T.MRTDUMP, ended(parseMrtdump)],
   [
     T.HOSTNAME,

@@ -2,7 +2,7 @@
  * A descriptor that log lines are written to. It never blocks: what a full pipe does not take waits in a
  * bounded queue, and what the queue does not take is counted and said later.
  */
-import { closeSync, constants, fstatSync, lstatSync, openSync, writeSync } from "node:fs";
+import { closeSync, constants, existsSync, fchownSync, fstatSync, lstatSync, openSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 
 export class Descriptor {
@@ -105,11 +105,20 @@ export class Descriptor {
   }
 }
 
+/** Who is to own files that we create: the one we are about to become. */
+export interface Owner {
+  readonly uid: number;
+  readonly gid: number;
+}
+
 /** For appending; in a directory where anybody may put links, none is followed. */
-export function openLogFile(path: string): number {
+export function openLogFile(path: string, owner?: Owner): number {
   const { O_APPEND, O_CREAT, O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_WRONLY } = constants;
   const flags = O_WRONLY | O_APPEND | O_CREAT | O_NOCTTY | O_NONBLOCK;
-  return openSync(path, isShared(dirname(path)) ? flags | O_NOFOLLOW : flags, LOG_MODE);
+  const isNew = owner !== undefined && !existsSync(path);
+  const fd = openSync(path, isShared(dirname(path)) ? flags | O_NOFOLLOW : flags, LOG_MODE);
+  if (isNew) fchownSync(fd, owner.uid, owner.gid);
+  return fd;
 }
 
 /**

@@ -4,7 +4,7 @@
  */
 import type { Config, LogClass, LogTarget } from "../config/schema.ts";
 import type { Log } from "../host.ts";
-import { Descriptor, openLogFile, openStderr } from "./descriptor.ts";
+import { Descriptor, type Owner, openLogFile, openStderr } from "./descriptor.ts";
 import { type LogEntry, printable, type Sink } from "./entry.ts";
 import { jsonSink } from "./json.ts";
 import { Limiter } from "./limiter.ts";
@@ -52,6 +52,7 @@ export class Logger {
   #timeFormat: string = DEFAULT_TIME_FORMAT;
   #outlets: readonly Outlet[] = [];
   #syslogNoticed = false;
+  #initial = true;
 
   /**
    * @param initial before a configuration is read: syslog, and in plain words standard error
@@ -68,25 +69,37 @@ export class Logger {
   static probe(targets: readonly LogTarget[]): void {
     for (const target of targets) {
       const path = filePath(target);
-      if (path !== undefined) opened(target, path).close();
+      if (path !== undefined) opened(target, path, undefined).close();
     }
   }
 
   /** From now on as the configuration says. @throws LogTargetError, and then nothing has changed */
   configure(config: LogConfig): void {
-    this.#timeFormat = config.timeformat.log.format;
+    this.prepare(config)();
+  }
+
+  /**
+   * Opens what the configuration says, and gives what is to be called when it is to hold: between the two the
+   * daemon may become somebody who could not open it.
+   * @throws LogTargetError
+   */
+  prepare(config: LogConfig, owner?: Owner): () => void {
     const outlets: Outlet[] = [];
     try {
       for (const target of config.log) {
-        outlets.push({ classes: target.classes, sink: this.#open(target), stderr: target.kind === "stderr" });
+        outlets.push({ classes: target.classes, sink: this.#open(target, owner), stderr: target.kind === "stderr" });
       }
     } catch (error) {
       for (const { sink } of outlets) sink.close();
       throw error;
     }
-    const old = this.#outlets;
-    this.#outlets = outlets.length > 0 ? outlets : this.#defaults(false);
-    for (const { sink } of old) sink.close();
+    return () => {
+      const old = this.#outlets;
+      this.#timeFormat = config.timeformat.log.format;
+      this.#initial = false;
+      this.#outlets = outlets.length > 0 ? outlets : this.#defaults(false);
+      for (const { sink } of old) sink.close();
+    };
   }
 
   /** Whether fatal words are seen on standard error; else the one who started us would see nothing. */
@@ -134,7 +147,7 @@ export class Logger {
     }
   }
 
-  #open(target: LogTarget): Sink {
+  #open(target: LogTarget, owner: Owner | undefined): Sink {
     const format = (): string => this.#timeFormat;
     const path = filePath(target);
     switch (target.kind) {
@@ -143,11 +156,11 @@ export class Logger {
       case "stderr":
         return unclosed(textSink(this.#stderr, format));
       case "json":
-        return path === undefined ? unclosed(jsonSink(this.#stderr)) : jsonSink(opened(target, path));
+        return path === undefined ? unclosed(jsonSink(this.#stderr)) : jsonSink(opened(target, path, owner));
       case "file":
         return target.limit
-          ? rotatingSink(opened(target, path!), format, path!, target.limit)
-          : textSink(opened(target, path!), format);
+          ? rotatingSink(opened(target, path!, owner), format, path!, target.limit)
+          : textSink(opened(target, path!, owner), format);
     }
   }
 
@@ -156,8 +169,10 @@ export class Logger {
       tag,
       () => unixDatagrams(this.#devLog),
       (text) => {
-        if (!this.#syslogNoticed) this.#stderr.write(`bird: ${text}\n`);
+        // Before there is a configuration standard error has the line anyway.
+        if (this.#initial || this.#syslogNoticed) return;
         this.#syslogNoticed = true;
+        this.#stderr.write(`bird: ${text}\n`);
       },
     );
   }
@@ -182,9 +197,9 @@ function filePath(target: LogTarget): string | undefined {
   return target.kind === "file" || target.kind === "json" ? target.name : undefined;
 }
 
-function opened(target: LogTarget, path: string): Descriptor {
+function opened(target: LogTarget, path: string, owner: Owner | undefined): Descriptor {
   try {
-    return new Descriptor(() => openLogFile(path));
+    return new Descriptor(() => openLogFile(path, owner));
   } catch (error) {
     throw new LogTargetError(target, error);
   }
