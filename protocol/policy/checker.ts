@@ -16,6 +16,9 @@ export function constant(type: Type, value: unknown): Constant {
   return { kind: "constant", type, value };
 }
 
+/** Stands for what is wrong until that is told. */
+export const UNKNOWN: Term = { kind: "constant", type: Type.Void, value: undefined };
+
 /** @param place the last token read, to which bird points, and the line that run-time errors name */
 export function apply(instruction: Instruction, args: readonly Term[], place: Place): Term {
   const terms = instruction.sameTypes ? promotePair(args) : args;

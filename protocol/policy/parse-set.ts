@@ -195,8 +195,9 @@ export function parseInteger(p: Parser, parseTerm: TermParser): number {
 
 function integer(p: Parser, term: { readonly kind: string; readonly type: Type }): number {
   const { kind, type, value } = term as Constant;
-  if (kind !== "constant" || type !== Type.Int) p.failAhead("Integer expression expected");
-  return value as number;
+  if (kind === "constant" && type === Type.Int) return value as number;
+  p.failAhead("Integer expression expected");
+  return 0;
 }
 
 function one(value: number): Part {

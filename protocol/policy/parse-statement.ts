@@ -263,7 +263,9 @@ function parseIf(p: Parser): Statement {
     place = p.here;
     break;
   }
-  for (const { condition } of branches.toReversed()) checkType(condition, Type.Bool, 1, "CONDITION", place);
+  p.semantic(() => {
+    for (const { condition } of branches.toReversed()) checkType(condition, Type.Bool, 1, "CONDITION", place);
+  }, undefined);
   return { kind: "if", branches, ...(otherwise ? { otherwise } : {}), place };
 }
 

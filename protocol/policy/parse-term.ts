@@ -1,7 +1,7 @@
 /** Expressions of the filter language: operators by precedence, literals, attributes, methods, built-in functions. */
 import { ipv4 } from "../wire/address.ts";
 import { DYNAMIC_ATTRIBUTES, type RouteAttribute, STATIC_ATTRIBUTES } from "./attributes.ts";
-import { apply, call, checkType, constant, logical, mask } from "./checker.ts";
+import { apply, call, checkType, constant, logical, mask, UNKNOWN } from "./checker.ts";
 import type { Instruction } from "./instruction.ts";
 import { ecConstructor, INSTRUCTIONS, type InstructionName } from "./instructions.ts";
 import { parseLabelNet, parseNetTail, parsePrefixTail, parseVpnNet, plainIp, takeIp } from "./parse-net.ts";
@@ -44,15 +44,17 @@ interface Operator {
 }
 
 function combine(p: Parser, operator: Operator, left: Term, right: Term): Term {
-  if (operator.logical) return logical(operator.logical, left, right, p.here);
-  return apply(operator.instruction as Instruction, operator.swapped ? [right, left] : [left, right], p.here);
+  return p.semantic(() => {
+    if (operator.logical) return logical(operator.logical, left, right, p.here);
+    return apply(operator.instruction as Instruction, operator.swapped ? [right, left] : [left, right], p.here);
+  }, UNKNOWN);
 }
 
 function parseUnary(p: Parser): Term {
   if (!p.accept(T["!"])) return parseMethods(p, parsePrimary(p));
   const operand = p.nested(() => parseUnary(p));
   p.peek();
-  return apply(INSTRUCTIONS.NOT, [operand], p.here);
+  return p.semantic(() => apply(INSTRUCTIONS.NOT, [operand], p.here), UNKNOWN);
 }
 
 function parseMethods(p: Parser, target: Term): Term {
@@ -173,7 +175,8 @@ export function symbolTerm(p: Parser, symbol: Parser["symbol"]): Term {
     case "attribute":
       return attributeTerm(p, symbol.attribute);
     default:
-      p.fail(`Can't get value of symbol ${symbol.name}`);
+      p.failLater(`Can't get value of symbol ${symbol.name}`);
+      return UNKNOWN;
   }
 }
 
@@ -181,8 +184,9 @@ export function symbolTerm(p: Parser, symbol: Parser["symbol"]): Term {
 export function parseArguments(p: Parser): Term[] {
   const args: Term[] = [];
   if (p.accept(T[")"])) return args;
-  do args.push(parseTerm(p));
-  while (p.accept(T[","]));
+  // bird lets a first comma stand for nothing.
+  if (p.peek() !== T[","]) args.push(parseTerm(p));
+  while (p.accept(T[","])) args.push(parseTerm(p));
   p.expect(T[")"]);
   return args;
 }

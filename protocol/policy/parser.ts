@@ -22,6 +22,7 @@ export class Parser {
   onError: ((error: PolicyError) => boolean) | undefined;
   #token: Token = NOT_READ;
   #wanted: Token[] = [];
+  #pending: PolicyError | undefined;
   #depth = 0;
 
   constructor(file: SourceFile, scope: Scope, include?: LexerHost["include"]) {
@@ -38,12 +39,17 @@ export class Parser {
 
   /** Goes past the token that `peek` saw. */
   take(): void {
+    if (this.#pending) throw this.#pending;
     this.#token = NOT_READ;
     this.#wanted.length = 0;
   }
 
   is(token: Token): boolean {
-    if (this.peek() === token) return true;
+    if (this.peek() === token) {
+      // The end is never taken.
+      if (token === T.END && this.#pending) throw this.#pending;
+      return true;
+    }
     this.#wanted.push(token);
     return false;
   }
@@ -58,6 +64,10 @@ export class Parser {
     if (!this.accept(token)) this.unexpected();
   }
 
+  expectEnd(): void {
+    if (!this.is(T.END)) this.unexpected();
+  }
+
   /** Notes tokens that could stand here and that were looked for in some other way. */
   want(...tokens: readonly Token[]): void {
     this.#wanted.push(...tokens);
@@ -70,6 +80,7 @@ export class Parser {
 
   unexpected(): never {
     const token = this.peek();
+    this.#pending = undefined;
     const wanted = [...new Set(this.#wanted)].sort((a, b) => a - b).map(tokenText);
     const list = wanted.length > 0 && wanted.length <= MOST_EXPECTED ? `, expecting ${wanted.join(" or ")}` : "";
     this.fail(`syntax error, unexpected ${tokenText(token)}${list}`);
@@ -84,10 +95,30 @@ export class Parser {
     throw new PolicyError(message, this.here);
   }
 
-  /** bird finds this out only after looking at the next token. */
-  failAhead(message: string): never {
+  /**
+   * bird checks what it has read only when the token behind it fits; a wrong token is the first error
+   * then. So with a token read ahead the error waits until that is taken.
+   */
+  failLater(message: string): void {
+    if (this.#token === NOT_READ) this.fail(message);
+    this.#pending ??= new PolicyError(message, this.here);
+  }
+
+  /** The same, where bird looks at the next token first. */
+  failAhead(message: string): void {
     this.peek();
-    this.fail(message);
+    this.failLater(message);
+  }
+
+  /** A check, told as `failLater` does; meanwhile `otherwise` stands for the result. */
+  semantic<V>(check: () => V, otherwise: V): V {
+    try {
+      return check();
+    } catch (error) {
+      if (!(error instanceof PolicyError) || this.#token === NOT_READ) throw error;
+      this.#pending ??= error;
+      return otherwise;
+    }
   }
 
   /** Runs what knows no place; its faults get one. */
@@ -114,6 +145,7 @@ export class Parser {
       if (!(error instanceof PolicyError)) throw error;
       this.#depth = depth;
       this.scope = scope;
+      this.#pending = undefined;
       if (!onError(error)) throw error;
       this.#skip();
     }

@@ -120,19 +120,14 @@ function parseHoldTime({ p }: ConfigDraft, draft: BgpDraft): void {
   p.expect(T.TIME);
   draft.holdTime = parseNumber(p);
   const { holdTime } = draft;
-  if (holdTime === 1 || holdTime === 2 || holdTime > 0xffff) failAtEnd(p, "Hold time must be in range 3-65535 or zero");
+  if (holdTime === 1 || holdTime === 2 || holdTime > 0xffff) p.failAhead("Hold time must be in range 3-65535 or zero");
 }
 
 function parseKeepaliveTime({ p }: ConfigDraft, draft: BgpDraft): void {
   p.expect(T.TIME);
   const time = parseNumber(p);
   draft.keepaliveTime = time;
-  if (time < 1 || time > 0xffff) failAtEnd(p, "Keepalive time must be in range 1-65535");
-}
-
-/** What bird notices only behind the `;`, if that is there at all. */
-function failAtEnd(p: Parser, message: string): void {
-  if (p.is(T[";"])) p.fail(message);
+  if (time < 1 || time > 0xffff) p.failAhead("Keepalive time must be in range 1-65535");
 }
 
 function parseErrorWait({ p }: ConfigDraft, draft: BgpDraft): void {
@@ -146,13 +141,13 @@ function parseDynamicName({ p }: ConfigDraft, draft: BgpDraft): void {
   p.expect(T.NAME);
   if (p.accept(T.DIGITS)) {
     draft.dynamicDigits = parseNumber(p);
-    if (draft.dynamicDigits > 10) failAtEnd(p, "Dynamic name digits must be at most 10");
+    if (draft.dynamicDigits > 10) p.failAhead("Dynamic name digits must be at most 10");
     return;
   }
   const name = parseText(p);
   draft.dynamicName = name;
-  if (name.includes("%")) failAtEnd(p, "Forbidden character '%' in dynamic name");
-  if (name.length > LONGEST_DYNAMIC_NAME) failAtEnd(p, "Dynamic name too long");
+  if (name.includes("%")) p.failAhead("Forbidden character '%' in dynamic name");
+  if (name.length > LONGEST_DYNAMIC_NAME) p.failAhead("Dynamic name too long");
 }
 
 function parseBfd(c: ConfigDraft, draft: BgpDraft): void {

@@ -75,9 +75,9 @@ export function openChannel(
     known.inherited = false;
     return known;
   }
-  if (known) p.fail(`Multiple ${name} channels`);
-  if (rules.only && !rules.only.has(name)) p.fail("Unsupported channel type");
-  if (rules.single && owner.channels.length > 0) p.fail("Different channel type");
+  if (known) p.failLater(`Multiple ${name} channels`);
+  else if (rules.only && !rules.only.has(name)) p.failLater("Unsupported channel type");
+  else if (rules.single && owner.channels.length > 0) p.failLater("Different channel type");
   const channel: ChannelDraft = {
     name,
     netType,
@@ -99,7 +99,10 @@ export function parseChannelBlock(c: ConfigDraft, channel: ChannelDraft, rules: 
   const { p } = c;
   if (p.accept(T["{"])) {
     while (!p.accept(T["}"])) {
-      if (p.peek() === T.END) p.unexpected();
+      if (p.peek() === T.END) {
+        p.wantMany();
+        p.unexpected();
+      }
       p.recover(() => {
         if (!rules.option?.(c, channel) && !parseChannelOption(c, channel)) p.unexpected();
         p.expect(T[";"]);
@@ -187,7 +190,7 @@ export function parseFilterReference(c: ConfigDraft): CompiledFilter {
 /** After `where`. */
 export function parseWhere(p: Parser): CompiledFilter {
   const condition = parseTerm(p);
-  checkType(condition, Type.Bool, 1, "CONDITION", p.here);
+  p.semantic(() => checkType(condition, Type.Bool, 1, "CONDITION", p.here), undefined);
   return compileWhere(condition, p.here);
 }
 

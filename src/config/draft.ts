@@ -72,7 +72,8 @@ export class ConfigDraft {
 
   /** bird.conf goes on behind an error, to find more; only the first is bird's. */
   report(error: PolicyError): boolean {
-    const isKnown = error.message.endsWith("unexpected CF_SYM_UNDEFINED") && this.#failed.has(this.p.text);
+    const isKnown =
+      this.errors.length > 0 && error.message.endsWith("unexpected CF_SYM_UNDEFINED") && this.#failed.has(this.p.text);
     if (!isKnown && this.errors.length < MOST_ERRORS) this.errors.push({ place: error.place, text: error.message });
     return this.errors.length < MOST_ERRORS;
   }

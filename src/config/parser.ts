@@ -5,6 +5,8 @@ import { ACCEPT, compileFilter, evaluateTerm, type FilterEnv } from "../../proto
 import { RunFault } from "../../protocol/policy/compile-term.ts";
 import { defineAttribute, parseBody, parseFunction, parseType } from "../../protocol/policy/parse-statement.ts";
 import { parseTerm } from "../../protocol/policy/parse-term.ts";
+import type { Parser } from "../../protocol/policy/parser.ts";
+import type { SymbolValue } from "../../protocol/policy/symbols.ts";
 import { T, type Token } from "../../protocol/policy/tokens.ts";
 import type { Constant } from "../../protocol/policy/tree.ts";
 import { Type } from "../../protocol/policy/types.ts";
@@ -16,6 +18,7 @@ import { parseProtocol } from "./protocol.ts";
 export function parseConfig(c: ConfigDraft): void {
   const { p } = c;
   while (p.peek() !== T.END) p.recover(() => parseEntry(c));
+  p.recover(() => p.expectEnd());
   if (c.errors.length === 0 && c.protocols.length === 0) p.fail("No protocol is specified in the config file");
 }
 
@@ -91,40 +94,39 @@ function parseAttribute(c: ConfigDraft): void {
 function parseEval(c: ConfigDraft): void {
   const { p } = c;
   const term = parseTerm(p);
-  if (evaluated(c, term).type !== Type.Int) p.fail("Integer expression expected");
+  if (evaluated(c, term).type !== Type.Int) p.failLater("Integer expression expected");
 }
 
 /** `bt_test_suite(function, "text")`, `bt_test_same(a, b, N)`: tests of the configuration, run by `check`. */
 function parseTestSuite(c: ConfigDraft): void {
   const { p } = c;
   p.expect(T["("]);
-  const name = parseFunctionName(c, false);
+  const symbol = parseKnown(p);
   p.expect(T[","]);
   const text = parseText(p);
   p.expect(T[")"]);
-  c.tests.push({ name, text, place: p.here });
+  if (symbol.kind !== "function") p.fail("Function name required");
+  c.tests.push({ name: symbol.name, text, place: p.here });
 }
 
 function parseTestSame(c: ConfigDraft): void {
   const { p } = c;
   p.expect(T["("]);
-  parseFunctionName(c, true);
+  const first = parseKnown(p);
   p.expect(T[","]);
-  parseFunctionName(c, true);
+  const second = parseKnown(p);
   p.expect(T[","]);
   if (!p.is(T.NUM)) p.unexpected();
   p.take();
   p.expect(T[")"]);
+  if (first.kind !== "function" || second.kind !== "function") p.fail("Function name required");
 }
 
-function parseFunctionName(c: ConfigDraft, later: boolean): string {
-  const { p } = c;
+function parseKnown(p: Parser): SymbolValue {
   if (!p.is(T.CF_SYM_KNOWN)) p.unexpected();
   const { symbol } = p;
-  if (symbol.kind !== "function" && !later) p.failAhead("Function name required");
   p.take();
-  if (symbol.kind !== "function") p.fail("Function name required");
-  return symbol.name;
+  return symbol;
 }
 
 const ATTRIBUTE_TYPES: ReadonlySet<Type> = new Set([

@@ -58,7 +58,7 @@ function newerKind(p: Parser): ProtocolKind | undefined {
 /** `[NAME] [from OTHER]`. */
 function parseName(c: ConfigDraft, kind: ProtocolKind, draft: ProtocolDraft, isTemplate: boolean): void {
   const p: Parser = c.p;
-  if (isTemplate || !(p.is(T.FROM) || p.is(T["{"]))) {
+  if (!p.is(T.FROM) && !p.is(T["{"])) {
     draft.name = p.name();
     if (!p.is(T.FROM) && !p.is(T["{"])) p.unexpected();
   } else draft.name = defaultName(c, kind.defaultName ?? kind.word);
