@@ -9,13 +9,14 @@
  *   node build.mjs --commands   the commands alone
  */
 import { execFileSync } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
 const ROOT = dirname(fileURLToPath(import.meta.url));
 const BIN = resolve(ROOT, "dist/bin");
+const STAGING = resolve(ROOT, `dist/bin-${process.pid}`);
 const COMMANDS = ["linnet", "linnetc"].map((name) => resolve(ROOT, `src/cli/${name}.ts`));
 /** Loaded from node_modules when they are needed: native parts, and pino. */
 const EXTERNAL = ["koffi", "netlink", "pino"];
@@ -39,7 +40,7 @@ const lateImports = {
 function bundle(files, shebang) {
   return build({
     entryPoints: Object.fromEntries(files.map((file) => [basename(file, ".ts"), file])),
-    outdir: BIN,
+    outdir: STAGING,
     bundle: true,
     format: "cjs",
     platform: "node",
@@ -66,12 +67,19 @@ function workers() {
 
 process.chdir(ROOT);
 const commandsOnly = process.argv.includes("--commands");
-rmSync(commandsOnly ? BIN : "dist", { recursive: true, force: true });
-mkdirSync(BIN, { recursive: true });
-writeFileSync(resolve(BIN, "package.json"), `${JSON.stringify({ type: "commonjs" })}\n`);
-await bundle(COMMANDS, "#!/usr/bin/env node\n");
-await bundle([...[...late].filter((file) => existsSync(file)), ...workers()], "");
-for (const command of COMMANDS) chmodSync(resolve(BIN, `${basename(command, ".ts")}.js`), 0o755);
+mkdirSync(STAGING, { recursive: true });
+try {
+  writeFileSync(resolve(STAGING, "package.json"), `${JSON.stringify({ type: "commonjs" })}\n`);
+  await bundle(COMMANDS, "#!/usr/bin/env node\n");
+  await bundle([...[...late].filter((file) => existsSync(file)), ...workers()], "");
+  for (const command of COMMANDS) chmodSync(resolve(STAGING, `${basename(command, ".ts")}.js`), 0o755);
+  // What runs from there keeps running: the old commands give way at once, and to whole ones only.
+  rmSync(BIN, { recursive: true, force: true });
+  renameSync(STAGING, BIN);
+} finally {
+  rmSync(STAGING, { recursive: true, force: true });
+}
 if (!commandsOnly) {
+  for (const room of ["src", "protocol", "fib"]) rmSync(resolve("dist", room), { recursive: true, force: true });
   execFileSync("node_modules/.bin/tsc", ["-p", "tsconfig.build.json"], { stdio: "inherit" });
 }
