@@ -7,7 +7,7 @@ import { Errno } from "./errno.ts";
 import type { Kernel, RouteChange, RouteFailure } from "./types.ts";
 
 export interface ApplierEvents {
-  /** Each failure once until it succeeds or fails otherwise. */
+  /** Each failure once until it succeeds or fails otherwise; a missing right once for all routes. */
   failures(failures: readonly RouteFailure[]): void;
   /** The table is not what we take it for: read it. */
   astray(): void;
@@ -28,6 +28,8 @@ export class Applier {
   #retryDue = false;
   /** The first EPERM: until `retry` the kernel is not asked again. */
   #denied: RouteFailure | undefined;
+  /** It was reported: the first one speaks for all routes, until something is granted. */
+  #denialTold = false;
   /** Number of the reading of the table that runs or ran last: entries remember in which they were answered. */
   reading = 0;
 
@@ -172,17 +174,22 @@ export class Applier {
       else forget(entry);
     }
     // What failed may have waited for a route that came with it.
-    if (failures.length < entries.length) this.retryLater();
+    if (failures.length < entries.length) {
+      this.#denialTold = false;
+      this.retryLater();
+    }
     if (news.length > 0) this.#events.failures(news);
   }
 
   #failed(entry: Entry, failure: RouteFailure, news: RouteFailure[]): void {
     this.#waiting.add(entry);
-    if (failure.errno === Errno.EPERM || failure.errno === Errno.EACCES) this.#denied ??= failure;
+    const denied = failure.errno === Errno.EPERM || failure.errno === Errno.EACCES;
+    if (denied) this.#denied ??= failure;
     if (failure.errno === Errno.EEXIST && !entry.occupied) this.#events.astray();
-    if (entry.reported === failure.errno) return;
+    const known = entry.reported === failure.errno || (denied && this.#denialTold);
     entry.reported = failure.errno;
-    news.push(failure);
+    if (denied) this.#denialTold = true;
+    if (!known) news.push(failure);
   }
 
   #lost(entries: readonly Entry[]): void {

@@ -22,7 +22,7 @@ export interface FibOptions {
   readonly table: number;
   /** RTPROT_*; BIRD's 12 if left out. */
   readonly protocol?: number;
-  /** Requests that failed: each once until it succeeds or fails otherwise, a batch's together. */
+  /** Requests that failed, a batch's together: each once until it succeeds or fails otherwise; EPERM once for all. */
   readonly onFailures?: (failures: readonly RouteFailure[]) => void;
   /** Something happened to a route of ours, and is being put right. */
   readonly onRepair?: (repair: FibRepair) => void;

@@ -7,7 +7,6 @@
  */
 import type { IpAddress } from "../protocol/wire/address.ts";
 import { RtGroup, RtMessage } from "./constants.ts";
-import { NetlinkError } from "./errno.ts";
 import { MessageCursor, NlFlag } from "./netlink.ts";
 import { Requests } from "./requests.ts";
 import { decodeRoute, encodeLookup, encodeRouteDump } from "./route-message.ts";
@@ -54,7 +53,7 @@ export class RtnetlinkKernel implements Kernel {
 
   constructor(transport: Transport) {
     this.#transport = transport;
-    this.#requests = new Requests(transport);
+    this.#requests = new Requests(transport, () => this.#events?.ignorePort(this.#requests.port));
   }
 
   get limits(): readonly string[] {
@@ -190,8 +189,8 @@ export class RtnetlinkKernel implements Kernel {
   async #snapshot(): Promise<[Link[], LinkAddress[]] | []> {
     try {
       return [await this.links(), await this.addresses()];
-    } catch (error) {
-      if (!this.#closed && !(error instanceof NetlinkError)) throw error;
+    } catch {
+      // No memory, no socket, or tables in uproar: nothing that a little time may not cure.
       await new Promise((resolve) => setTimeout(resolve, this.#closed ? 0 : AGAIN_MS));
       return [];
     }

@@ -33,7 +33,9 @@ interface Batch {
 }
 
 export class Requests {
-  readonly #socket: DatagramSocket;
+  readonly #transport: Transport;
+  readonly #reopened: () => void;
+  #socket: DatagramSocket;
   readonly #writer = new NetlinkWriter(DATAGRAM_LIMIT + 4096);
   readonly #questions = new Map<number, Question>();
   readonly #batches: Batch[] = [];
@@ -42,11 +44,11 @@ export class Requests {
   #watchdog: NodeJS.Timeout | undefined;
   #broken: Error | undefined;
 
-  constructor(transport: Transport) {
-    this.#socket = transport.open({
-      receive: (datagram) => this.#receive(datagram),
-      fail: (error) => this.#fail(error),
-    });
+  /** @param reopened after the socket failed and another one took its place, with another port */
+  constructor(transport: Transport, reopened: () => void) {
+    this.#transport = transport;
+    this.#reopened = reopened;
+    this.#socket = this.#open();
   }
 
   get port(): number {
@@ -99,7 +101,18 @@ export class Requests {
   }
 
   close(): void {
-    this.#fail(new NetlinkError(Errno.EPIPE, "the kernel interface was closed"));
+    if (this.#broken) return;
+    this.#broken = new NetlinkError(Errno.EPIPE, "the kernel interface was closed");
+    this.#socket.close();
+    this.#rejectAll(this.#broken);
+  }
+
+  #open(): DatagramSocket {
+    const socket = this.#transport.open({
+      receive: (datagram) => this.#receive(datagram),
+      fail: (error) => this.#fail(socket, error),
+    });
+    return socket;
   }
 
   #dumpOnce(encode: Encode, each: (m: MessageCursor) => void): Promise<boolean> {
@@ -186,11 +199,21 @@ export class Requests {
     this.#sendBatch();
   }
 
-  #fail(error: Error): void {
-    if (this.#broken) return;
-    this.#broken = error;
+  /** What was under way is lost with the socket; the next question finds a new one. */
+  #fail(socket: DatagramSocket, error: Error): void {
+    if (this.#broken || socket !== this.#socket) return;
+    socket.close();
+    try {
+      this.#socket = this.#open();
+    } catch (another) {
+      this.#broken = another as Error;
+    }
+    this.#rejectAll(error);
+    if (!this.#broken) this.#reopened();
+  }
+
+  #rejectAll(error: Error): void {
     clearTimeout(this.#watchdog);
-    this.#socket.close();
     const questions = [...this.#questions.values()];
     this.#questions.clear();
     for (const question of questions) question.fail(error);

@@ -39,9 +39,18 @@ export interface Transport {
  * @throws if the package has no build for this machine, or the kernel gives no socket
  */
 export function netlinkTransport(receiveBuffer: number = RECEIVE_BUFFER): Transport {
-  // The one file that is needed: the package's index loads every family it knows, which takes 20 ms.
-  const raw: { RawNetlinkSocket: typeof RawNetlinkSocket } = createRequire(import.meta.url)("netlink/dist/raw.js");
-  return { open: (handlers) => openSocket(new raw.RawNetlinkSocket(NETLINK_ROUTE), receiveBuffer, handlers) };
+  const { RawNetlinkSocket: Socket } = loadPackage();
+  return { open: (handlers) => openSocket(new Socket(NETLINK_ROUTE), receiveBuffer, handlers) };
+}
+
+/** The one file that is needed: the package's index loads every family it knows, which takes 20 ms. */
+function loadPackage(): { readonly RawNetlinkSocket: typeof RawNetlinkSocket } {
+  try {
+    return createRequire(import.meta.url)("netlink/dist/raw.js");
+  } catch (error) {
+    const [reason = ""] = (error as Error).message.split("\n");
+    throw new Error(`the netlink package cannot be loaded: ${reason}`, { cause: error });
+  }
 }
 
 function openSocket(socket: RawNetlinkSocket, receiveBuffer: number, handlers: DatagramHandlers): DatagramSocket {
