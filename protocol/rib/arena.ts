@@ -11,9 +11,9 @@ export class Arena {
     return this.#pages.reduce((sum, page) => sum + page.length, 0);
   }
 
-  /** More is dead than alive, and it is worth the trouble. */
+  /** Far more is dead than alive, and it is worth the trouble. */
   get isSparse(): boolean {
-    return this.#dead > this.#live && this.#dead > WORTH;
+    return this.#dead > this.#live * 3 && this.#dead > WORTH;
   }
 
   /** @returns where the record is to stand. */

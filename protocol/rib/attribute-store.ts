@@ -11,6 +11,7 @@ import { ByteReader, ByteWriter } from "../wire/bytes.ts";
 import { Arena } from "./arena.ts";
 import { AttributeScan, SetFlag } from "./attribute-scan.ts";
 import { PAGE_BITS, PAGE_MASK, Rows } from "./columns.ts";
+import { DecodeCache } from "./decode-cache.ts";
 import { type Extra, Extras, splitExtra } from "./extras.ts";
 import { NextHops } from "./next-hops.ts";
 import type { AttrId, RouteAttributes } from "./route.ts";
@@ -285,7 +286,7 @@ export class AttributeStore {
     }
   }
 
-  /** More than half of the arena is dead: the living octets move together, and the rest goes back. */
+  /** Most of the arena is dead: the living octets move together, and the rest goes back. */
   #compact(): void {
     const octets = this.#arena.renew();
     this.#free.fill(0);
@@ -335,26 +336,6 @@ export class AttributeStore {
   }
 }
 
-/** Objects of the sets looked at last. */
-class DecodeCache {
-  readonly #ids = new Int32Array(CACHED);
-  readonly #serials = new Int32Array(CACHED);
-  readonly #objects: (RouteAttributes | undefined)[] = new Array<undefined>(CACHED).fill(undefined);
-
-  get(id: number, serial: number): RouteAttributes | undefined {
-    const at = id & (CACHED - 1);
-    return this.#ids[at] === id && this.#serials[at] === serial ? this.#objects[at] : undefined;
-  }
-
-  put(id: number, serial: number, attributes: RouteAttributes): RouteAttributes {
-    const at = id & (CACHED - 1);
-    this.#ids[at] = id;
-    this.#serials[at] = serial;
-    this.#objects[at] = attributes;
-    return attributes;
-  }
-}
-
 /** Octets are allotted in multiples of eight; class n has room for 8n of them, from 1 on. */
 function sizeClass(length: number): number {
   const size = (length + 7) >>> 3;
@@ -366,7 +347,6 @@ export const STORED: CodecContext = { ...DEFAULT_CONTEXT, peer: "ibgp" };
 
 const FIRST_INDEX = 1 << 8;
 const CLASSES = 64;
-const CACHED = 256;
 const LENGTH_BITS = 20;
 const LENGTH_MASK: number = (1 << LENGTH_BITS) - 1;
 

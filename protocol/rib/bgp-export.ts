@@ -9,6 +9,7 @@ import { Origin, Role } from "../codec/iana.ts";
 import { type IpAddress, isLinkLocal, isUnspecified, sameAddress } from "../wire/address.ts";
 import { SetFlag } from "./attribute-store.ts";
 import { type BgpChannelPolicy, type BgpPeerPolicy, type PeerClass, switchedOn } from "./bgp-policy.ts";
+import { LazyAttributes } from "./decode-cache.ts";
 import type { RouteFilter } from "./filter.ts";
 import { type AttrId, NO_ROUTE, type RouteAttributes, RouteKind, type RouteSource, type Slot } from "./route.ts";
 import type { Table } from "./table.ts";
@@ -37,6 +38,7 @@ export class BgpExport {
   readonly #constant: "accept" | "reject" | undefined;
   readonly #verdicts: Verdicts | undefined;
   readonly #finals: Verdicts;
+  readonly #lazy: LazyAttributes;
   /** Towards peers outside the AS and its confederation. */
   readonly external: boolean;
   /** MED that was not set by the filter stays behind. */
@@ -48,9 +50,15 @@ export class BgpExport {
     this.#table = table;
     this.#constant = filter.name === "ACCEPT" ? "accept" : filter.name === "REJECT" ? "reject" : undefined;
     this.#verdicts = Verdicts.suits(filter) && !this.#constant ? new Verdicts(table.core.attributes) : undefined;
+    this.#lazy = new LazyAttributes((id) => table.core.attributes.attributes(id));
     this.#finals = new Verdicts(table.core.attributes);
     this.external = rules.peer === "ebgp";
     this.dropsMed = this.external && !rules.policy.rsClient;
+  }
+
+  /** Whether the verdict on a set is the same for all prefixes. */
+  get isSteady(): boolean {
+    return this.#constant !== undefined || this.#verdicts !== undefined;
   }
 
   get rejectsAll(): boolean {
@@ -99,12 +107,16 @@ export class BgpExport {
 
   /** Attributes after the filter, before what the session adds; undefined: rejected. */
   filtered(slot: Slot, attrs: AttrId, source: RouteSource): RouteAttributes | undefined {
-    return this.#filter(slot, this.input(attrs, source), source);
+    const after = this.#filter(slot, this.input(attrs, source), source);
+    return after === this.#lazy.view ? this.#lazy.decoded : after;
   }
 
   /** What the export filter sees: a MED from elsewhere does not go to another AS (RFC 4271 §5.1.4). */
   input(attrs: AttrId, source: RouteSource): RouteAttributes {
-    const stored = this.#table.core.attributes.attributes(attrs);
+    const { attributes: store } = this.#table.core;
+    const hasMed = (store.flags(attrs) & SetFlag.Med) !== 0;
+    if (source.kind === RouteKind.Bgp && !(hasMed && this.dropsMed)) return this.#lazy.of(attrs);
+    const stored = store.attributes(attrs);
     const whole = source.kind === RouteKind.Bgp ? stored : this.#table.complete(stored, attrs, source.id);
     if (!this.dropsMed || whole.multiExitDisc === undefined) return whole;
     const { multiExitDisc: _, ...rest } = whole;
@@ -180,7 +192,8 @@ export class BgpExport {
   #finish(attrs: AttrId, source: RouteSource): AttrId {
     const known = this.#finals.get(attrs, source.id);
     if (known !== UNDECIDED && known !== attrs) return known;
-    const before = this.input(attrs, source);
+    const input = this.input(attrs, source);
+    const before = input === this.#lazy.view ? this.#lazy.decoded : input;
     const final = this.finalize(before, before, attrs, source);
     const verdict = final ? this.#table.core.attributes.intern(final) : NO_ROUTE;
     this.#finals.put(attrs, source.id, verdict);

@@ -6,14 +6,13 @@
 import type { IpAddress } from "../wire/address.ts";
 import { DirtySet, PAGE_MASK, Rows } from "./columns.ts";
 import type { AttrId, RouteSource } from "./route.ts";
-import { FINAL, SOURCE, type UpdateGroup } from "./update-group.ts";
-import { UpdateWriter } from "./update-writer.ts";
+import { addressKey, FINAL, SOURCE, type UpdateGroup } from "./update-group.ts";
 
 export class GroupMember {
   readonly group: UpdateGroup;
   readonly source: RouteSource;
   /** As the group compares next hops with. */
-  readonly address: string;
+  readonly address: number | string;
   readonly wake: () => void;
   /** Next batch to read; Infinity while it goes alone. */
   position: number = Number.POSITIVE_INFINITY;
@@ -26,7 +25,6 @@ export class GroupMember {
   readonly #dirty = new DirtySet();
   /** By index, of those in `#dirty`: set and tag that the peer has; set NOTHING: it has none. */
   readonly #sent = new Rows(2);
-  readonly #writer: UpdateWriter;
   #rest: Uint8Array[] = [];
   /** To be written when the feed is through: End-of-RIB, EoRR. */
   #afterFeed: Uint8Array | undefined;
@@ -36,13 +34,12 @@ export class GroupMember {
   #moving = false;
 
   constructor(group: UpdateGroup, source: RouteSource, address: IpAddress, wake: () => void) {
-    const { family, w0, w1, w2, w3 } = address;
     this.group = group;
     this.source = source;
-    this.address = `${family},${w0},${w1},${w2},${w3}`;
+    this.address = addressKey(address);
     this.wake = wake;
-    this.#writer = new UpdateWriter(group.writerOptions());
     group.join(this);
+    group.alone.add(this);
   }
 
   /** On its own way, not reading the group's batches. */
@@ -206,6 +203,7 @@ export class GroupMember {
     }
     this.position = Number.POSITIVE_INFINITY;
     this.#segment = 0;
+    group.alone.add(this);
     for (let batch = group.batch(number); batch; batch = group.batch(++number)) {
       const { changes } = batch;
       for (let i = 0; i < changes.length; i += 3) {
@@ -228,7 +226,7 @@ export class GroupMember {
 
   /** Catches up: withdrawals, changes, then the feed. */
   #pullAlone(budget: number): Uint8Array | undefined {
-    const writer = this.#writer;
+    const { writer } = this.group;
     writer.begin();
     this.#catchUp(budget);
     if (this.#dirty.size === 0 && this.#feedAt > 0) this.#feed(budget);
@@ -243,12 +241,13 @@ export class GroupMember {
     this.#dirty.clear();
     this.position = this.group.end;
     this.#segment = 0;
+    this.group.alone.delete(this);
   }
 
   #catchUp(budget: number): void {
     const { group } = this;
     const announce: number[] = [];
-    while (this.#dirty.size > 0 && announce.length < ROUND && this.#writer.length < budget) {
+    while (this.#dirty.size > 0 && announce.length < ROUND && this.group.writer.length < budget) {
       const index = this.#dirty.take();
       const page = this.#sent.touch(index);
       const at = (index & PAGE_MASK) * 2;
@@ -258,7 +257,7 @@ export class GroupMember {
       const set = group.set(index);
       const tag = group.tag(index);
       if (set === 0 || group.excludes(this, set, tag)) {
-        if (sent > 0) this.#writer.withdraw(group.index.slotOf(index), group.index.pathOf(index));
+        if (sent > 0) this.group.writer.withdraw(group.index.slotOf(index), group.index.pathOf(index));
       } else if (
         sent === NOTHING ||
         (sentTag & CHANGED) !== 0 ||
@@ -276,7 +275,7 @@ export class GroupMember {
     const { group } = this;
     const limit = group.out.pages.length * (PAGE_MASK + 1);
     const announce: number[] = [];
-    while (this.#feedAt < limit && this.#writer.length < budget) {
+    while (this.#feedAt < limit && this.group.writer.length < budget) {
       announce.length = 0;
       while (this.#feedAt < limit && announce.length < FEED_ROUND) {
         const index = this.#feedAt++;
@@ -297,25 +296,21 @@ export class GroupMember {
   /** Packs prefixes by set and writes them. */
   #announce(indexes: readonly number[]): void {
     const { group } = this;
-    const buckets = new Map<number, number[]>();
-    for (const index of indexes) {
-      const key = group.set(index) * 0x2_0000 + group.tag(index);
-      const bucket = buckets.get(key);
-      if (bucket) bucket.push(index);
-      else buckets.set(key, [index]);
-    }
-    for (const bucket of buckets.values()) {
-      const first = bucket[0]!;
+    const { buckets } = group;
+    buckets.clear();
+    for (let i = 0; i < indexes.length; i++) buckets.add(i, group.set(indexes[i]!), group.tag(indexes[i]!));
+    for (let bucket = 0; bucket < buckets.size; bucket++) {
+      const first = indexes[buckets.first(bucket)]!;
       const tag = group.tag(first);
       const source = group.core.sources[tag & SOURCE];
       if (!source || !group.encoder.encode(group.set(first), source, (tag & FINAL) !== 0)) continue;
-      if (!this.#writer.attributes(group.encoder)) {
-        // No message can hold it: it was said when the group first tried.
-        for (const index of bucket) this.#writer.withdraw(group.index.slotOf(index), group.index.pathOf(index));
-        continue;
+      const fits = this.group.writer.attributes(group.encoder);
+      for (let i = buckets.first(bucket); i >= 0; i = buckets.next(i)) {
+        const index = indexes[i]!;
+        const [slot, path] = [group.index.slotOf(index), group.index.pathOf(index)];
+        if (fits) this.group.writer.announce(slot, path, group.encoder);
+        else this.group.writer.withdraw(slot, path); // no message can hold it: it was said when the group first tried
       }
-      for (const index of bucket)
-        this.#writer.announce(group.index.slotOf(index), group.index.pathOf(index), group.encoder);
     }
   }
 

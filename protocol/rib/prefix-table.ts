@@ -18,6 +18,8 @@ export class PrefixTable {
   #index = new Uint32Array(FIRST_INDEX);
   #mask = FIRST_INDEX - 1;
   #size = 0;
+  /** Index entries of prefixes that are gone: probes go on over them. */
+  #graves = 0;
   #limit = 1;
   #free = 0;
   readonly #lengths = new Int32Array(129);
@@ -174,7 +176,7 @@ export class PrefixTable {
       if (entry === 0) return;
       if (((entry ^ hash) & ~this.#mask) !== 0) continue;
       const slot = entry & this.#mask;
-      if (this.#matches(slot, prefix)) yield slot as Slot;
+      if (slot !== 0 && this.#matches(slot, prefix)) yield slot as Slot;
     }
   }
 
@@ -197,7 +199,7 @@ export class PrefixTable {
       const slot = entry & mask;
       const page = pages[slot >>> PAGE_BITS]!;
       const at = (slot & PAGE_MASK) * stride;
-      if (page[at + 1] !== word || (page[at]! & LENGTH_MASK) !== length) continue;
+      if (page[at + 1] !== word || (page[at]! & LENGTH_MASK) !== length || slot === 0) continue;
       if (!this.#roa || this.#sameRoa(page, at + 2, net)) return slot;
     }
   }
@@ -227,7 +229,8 @@ export class PrefixTable {
         page[at + 2] === (w1 | 0) &&
         page[at + 3] === (w2 | 0) &&
         page[at + 4] === (w3 | 0) &&
-        (page[at]! & LENGTH_MASK) === length
+        (page[at]! & LENGTH_MASK) === length &&
+        slot !== 0
       )
         return slot;
     }
@@ -239,7 +242,7 @@ export class PrefixTable {
   }
 
   #insert(w0: number, w1: number, w2: number, w3: number, length: number, net: Net | undefined, hash: number): number {
-    if ((this.#size + 1) * 10 > (this.#mask + 1) * 7) this.#grow();
+    if ((this.#size + this.#graves + 1) * 10 > (this.#mask + 1) * 7) this.#rebuild();
     const slot = this.#free !== 0 ? this.#free : this.#limit++;
     const page = this.#rows.touch(slot);
     const at = (slot & PAGE_MASK) * this.#rows.stride;
@@ -270,10 +273,12 @@ export class PrefixTable {
     this.#index[i] = (hash & ~mask) | slot;
   }
 
-  #grow(): void {
-    const size = (this.#mask + 1) * 2;
+  /** Twice the size, or the same without graves. */
+  #rebuild(): void {
+    const size = this.#size * 20 > (this.#mask + 1) * 7 ? (this.#mask + 1) * 2 : this.#mask + 1;
     this.#index = new Uint32Array(size);
     this.#mask = size - 1;
+    this.#graves = 0;
     for (let slot = 1; slot < this.#limit; slot++) if (this.isUsed(slot)) this.#enter(slot, this.#rowHash(slot));
   }
 
@@ -288,21 +293,19 @@ export class PrefixTable {
     if (this.#size === 0) this.#reset();
   }
 
-  /** Takes an entry out and moves those behind it up, so that no probe finds a hole in its run. */
+  /** Puts a grave in an entry's place; where nothing is behind it, not even that. */
   #leave(slot: number, hash: number): void {
     const index = this.#index;
     const mask = this.#mask;
-    let hole = hash & mask;
-    while (((index[hole]! ^ slot) & mask) !== 0 || ((index[hole]! ^ hash) & ~mask) !== 0) hole = (hole + 1) & mask;
-    for (let i = (hole + 1) & mask; ; i = (i + 1) & mask) {
-      const entry = index[i]!;
-      if (entry === 0) break;
-      const home = this.#rowHash(entry & mask) & mask;
-      if (((i - home) & mask) < ((i - hole) & mask)) continue;
-      index[hole] = entry;
-      hole = i;
+    const entry = ((hash & ~mask) | slot) >>> 0;
+    let i = hash & mask;
+    while (index[i] !== entry) i = (i + 1) & mask;
+    if (index[(i + 1) & mask] === 0) {
+      index[i] = 0;
+      return;
     }
-    index[hole] = 0;
+    index[i] = mask + 1; // slot 0 with a fingerprint: neither a prefix nor free
+    this.#graves++;
   }
 
   /** The last prefix is gone: the memory goes back. */
@@ -310,6 +313,7 @@ export class PrefixTable {
     this.#rows.clear();
     this.#index = new Uint32Array(FIRST_INDEX);
     this.#mask = FIRST_INDEX - 1;
+    this.#graves = 0;
     this.#limit = 1;
     this.#free = 0;
   }

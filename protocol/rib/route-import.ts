@@ -6,6 +6,7 @@
 import { AdjRibIn } from "./adj-rib-in.ts";
 import { SetWord } from "./attribute-store.ts";
 import { type ImportUpdates, type ImportWithdraws, importUpdates, importWithdraws } from "./counters.ts";
+import { LazyAttributes } from "./decode-cache.ts";
 import type { RouteFilter } from "./filter.ts";
 import type { Limit } from "./limits.ts";
 import { type AttrId, NO_ROUTE, type RouteSource, type Slot } from "./route.ts";
@@ -34,6 +35,7 @@ export class RouteImport {
   readonly #core: RibCore;
   readonly #table: Table;
   readonly #source: number;
+  readonly #lazy: LazyAttributes;
   #rules: ImportRules;
   #constant: "accept" | "reject" | undefined;
   #verdicts: Verdicts | undefined;
@@ -44,6 +46,7 @@ export class RouteImport {
     this.#core = rules.table.core;
     this.#source = source.id;
     this.owner = owner;
+    this.#lazy = new LazyAttributes((id) => this.#core.attributes.attributes(id));
     this.adjRibIn = new AdjRibIn(this.#core.attributes, this.#table.prefixes);
     this.rules = rules;
   }
@@ -140,6 +143,10 @@ export class RouteImport {
 
   /** Removes the routes of a slot: all, or those not seen again since they were marked stale. */
   remove(slot: Slot, staleOnly: boolean): void {
+    if (this.adjRibIn.size === 0 && !this.#table.hasPaths) {
+      if (!staleOnly || this.#table.isStale(slot, this.#source)) this.#table.set(slot, this.#source, 0, NO_ROUTE);
+      return;
+    }
     for (const pathId of this.#paths(slot)) {
       const installed = this.#table.get(slot, this.#source, pathId);
       const stale =
@@ -198,7 +205,7 @@ export class RouteImport {
     const known = verdicts ? verdicts.get(received, this.#source) : UNDECIDED;
     if (known !== UNDECIDED) return known;
     const { attributes: store, env, sources } = this.#core;
-    const before = store.attributes(received);
+    const before = this.#lazy.of(received);
     const after = this.#rules.filter.run(this.#table.prefixes.net(slot), before, sources[this.#source]!, env.filterEnv);
     const verdict = after === undefined ? NO_ROUTE : after === before ? received : store.intern(after);
     verdicts?.put(received, this.#source, verdict);

@@ -88,6 +88,11 @@ export class Table {
     this.prefixes = core.prefixes(options.netType);
   }
 
+  /** Some route has a path id. */
+  get hasPaths(): boolean {
+    return this.#hasPaths;
+  }
+
   get routeCount(): number {
     return this.#routes;
   }

@@ -5,9 +5,11 @@
  * way and keeps, by prefix, what it was sent last: memory by state, not by messages (group-member.ts).
  */
 import type { CodecContext } from "../codec/capability.ts";
+import type { IpAddress } from "../wire/address.ts";
 import { SetWord } from "./attribute-store.ts";
 import { BgpExport, type BgpExportRules } from "./bgp-export.ts";
 import { BlockEncoder } from "./block-encoder.ts";
+import { Buckets } from "./buckets.ts";
 import { DirtySet, PAGE_BITS, PAGE_MASK, Rows } from "./columns.ts";
 import { type ExportUpdates, type ExportWithdraws, exportUpdates, exportWithdraws } from "./counters.ts";
 import { ExportIndex } from "./export-index.ts";
@@ -55,6 +57,8 @@ export class UpdateGroup implements TableFeed {
   /** Adj-RIB-Out of the group: set and tag (source and FINAL), by index (the slot, but with add-path). */
   readonly out: Rows = new Rows(2);
   readonly members: Set<GroupMember> = new Set();
+  /** Those of them that do not read the batches. */
+  readonly alone: Set<GroupMember> = new Set();
   readonly updates: ExportUpdates = exportUpdates();
   readonly withdraws: ExportWithdraws = exportWithdraws();
   /** Prefixes in the Adj-RIB-Out, and those of them that a source brought: its own peer does not get them. */
@@ -65,13 +69,19 @@ export class UpdateGroup implements TableFeed {
   readonly #batches: Batch[] = [];
   #firstBatch = 0;
   #octets = 0;
-  readonly #byAddress = new Map<string, GroupMember>();
-  // One round of changes: indexes with new set and tag, old set and tag, and the chains of equal sets.
+  readonly #byAddress = new Map<number | string, GroupMember>();
+  // One round of changes: indexes with new set and tag, old set and tag.
   readonly #round = new Int32Array(ROUND * 5);
-  readonly #chain = new Int32Array(ROUND);
-  readonly #buckets = new Map<number, number>();
+  /** For members that go alone. */
+  readonly buckets: Buckets = new Buckets(ROUND);
+  readonly #buckets = new Buckets(ROUND);
+  /** The set judged last, where the prefix does not matter, and what came of it. */
+  #lastJudged = { attrs: 0, source: 0, set: 0, refused: false };
+  #lastExcepted = { set: 0, tag: 0, except: 0 };
   readonly #oldEncoder: BlockEncoder;
   #scheduled = false;
+  /** In this round some best route moved to another source. */
+  #handovers = false;
   /** Some announced next hop was a member other than the route's own source. */
   #thirdParty = false;
   #comparison = { oldSet: 0, oldTag: 0, newSet: 0, newTag: 0, same: false };
@@ -117,12 +127,15 @@ export class UpdateGroup implements TableFeed {
   join(member: GroupMember): void {
     this.members.add(member);
     this.#byAddress.set(member.address, member);
+    this.#lastExcepted.set = 0;
   }
 
   /** The last one turns off the light. */
   leave(member: GroupMember): void {
     this.members.delete(member);
+    this.alone.delete(member);
     this.#byAddress.delete(member.address);
+    this.#lastExcepted.set = 0;
     if (this.members.size === 0) this.#close();
     else this.trim();
   }
@@ -155,11 +168,13 @@ export class UpdateGroup implements TableFeed {
 
   /** Source of the member that a set's announced next hop is, beside the route's own source; 0 if none. */
   alsoExcepted(set: AttrId, tag: number): number {
-    const address = this.#nextHopText(set, tag);
-    const member = address === undefined ? undefined : this.#byAddress.get(address);
-    if (!member || member.source.id === (tag & SOURCE)) return 0;
-    this.#thirdParty = true;
-    return member.source.id;
+    const last = this.#lastExcepted;
+    if (last.set === set && last.tag === tag) return last.except;
+    last.set = set;
+    last.tag = tag;
+    last.except = this.#nextHopMember(set, tag);
+    if (last.except !== 0) this.#thirdParty = true;
+    return last.except;
   }
 
   /** Judges and encodes a round of changes. @returns whether there is a new batch */
@@ -236,11 +251,16 @@ export class UpdateGroup implements TableFeed {
     let first = this.end;
     for (const member of this.members) first = Math.min(first, member.position);
     while (this.#firstBatch < first) {
-      const batch = this.#batches.shift()!;
+      this.#letGo(this.#batches.shift()!.changes);
       this.#firstBatch++;
-      for (let i = 1; i < batch.changes.length; i += 3) {
-        if (batch.changes[i] !== 0) this.core.attributes.release(batch.changes[i]! as AttrId);
-      }
+    }
+  }
+
+  /** What a batch replaced is not needed any more: sets, and prefixes that may be gone since. */
+  #letGo(changes: Int32Array): void {
+    for (let i = 0; i < changes.length; i += 3) {
+      if (changes[i + 1] !== 0) this.core.attributes.release(changes[i + 1]! as AttrId);
+      this.index.release(changes[i]!);
     }
   }
 
@@ -255,6 +275,8 @@ export class UpdateGroup implements TableFeed {
   #flushRound(): void {
     const r = this.#round;
     let count = 0;
+    this.#lastJudged.attrs = 0;
+    this.#handovers = false;
     while (count < ROUND && this.#dirty.size > 0) {
       const index = this.#dirty.take();
       if (!this.index.isKnown(index)) continue;
@@ -289,12 +311,19 @@ export class UpdateGroup implements TableFeed {
       return NO_ROUTE;
     }
     const sourceId = this.options.addPath ? this.index.sourceOf(index) : table.bestSource(slot);
-    const source = this.core.sources[sourceId]!;
     this.updates.received++;
-    const set = this.export.judge(slot, attrs, source);
+    const last = this.#lastJudged;
+    if (last.attrs !== attrs || last.source !== sourceId || !this.export.isSteady) {
+      const source = this.core.sources[sourceId]!;
+      last.attrs = attrs;
+      last.source = sourceId;
+      last.set = this.export.judge(slot, attrs, source);
+      last.refused = last.set === 0 && this.export.refuse(attrs, source) !== undefined;
+    }
+    const set = last.set as AttrId;
     if (set === 0) {
-      if (this.export.refuse(attrs, source) === undefined) this.updates.filtered++;
-      else this.updates.rejected++;
+      if (last.refused) this.updates.rejected++;
+      else this.updates.filtered++;
       return set;
     }
     this.#newTag = sourceId | (set === attrs ? 0 : FINAL);
@@ -325,6 +354,7 @@ export class UpdateGroup implements TableFeed {
     page[at + 1] = newTag;
     if (oldSet === 0) return;
     this.#count(oldTag & SOURCE, -1);
+    if (newSet !== 0 && (newTag !== oldTag || this.#thirdParty)) this.#handovers = true;
     if (newSet === 0) {
       this.size--;
       page[at + 1] = 0;
@@ -341,30 +371,26 @@ export class UpdateGroup implements TableFeed {
     const r = this.#round;
     writer.begin();
     this.#writeWithdrawals(count);
-    this.#chainBuckets(count);
-    for (const first of this.#buckets.values()) this.#writeBucket(first);
-    this.#buckets.clear();
-    this.#writeHandovers(count);
+    this.#fillBuckets(count);
+    for (let i = 0; i < this.#buckets.size; i++) this.#writeBucket(this.#buckets.first(i));
+    if (this.#handovers) this.#writeHandovers(count);
     const { octets, segments } = writer.finish();
     const shared = this.members.size > 1;
     const changes = new Int32Array(shared ? count * 3 : 0);
     for (let i = 0; i < count; i++) {
       const at = i * 5;
-      const oldSet = r[at + 3]! as AttrId;
+      const [index, newSet, oldSet, oldTag] = [r[at]!, r[at + 1]!, r[at + 3]! as AttrId, r[at + 4]!];
+      for (const member of this.alone) member.changed(index, oldSet, oldTag);
       if (shared) {
-        changes[i * 3] = r[at]!;
+        changes[i * 3] = index;
         changes[i * 3 + 1] = oldSet;
-        changes[i * 3 + 2] = r[at + 4]!;
-        for (const member of this.members) member.changed(r[at]!, oldSet, r[at + 4]!);
-      } else if (oldSet !== 0) {
-        for (const member of this.members) member.changed(r[at]!, oldSet, r[at + 4]!);
-        this.core.attributes.release(oldSet);
-      }
-      if (oldSet !== 0 && r[at + 1] === 0) this.index.release(r[at]!);
+        changes[i * 3 + 2] = oldTag;
+        this.index.hold(index);
+      } else if (oldSet !== 0) this.core.attributes.release(oldSet);
+      if (oldSet !== 0 && newSet === 0) this.index.release(index);
     }
     if (octets.length === 0) {
-      for (let i = 1; i < changes.length; i += 3)
-        if (changes[i] !== 0) this.core.attributes.release(changes[i]! as AttrId);
+      this.#letGo(changes);
       return;
     }
     this.#batches.push({ octets, segments, changes, start: this.#octets });
@@ -385,21 +411,16 @@ export class UpdateGroup implements TableFeed {
     }
   }
 
-  /** Links the announcements of a round by set and tag, in the order of the first of each. */
-  #chainBuckets(count: number): void {
+  /** Puts the announcements of a round together by set and tag, in the order of the first of each. */
+  #fillBuckets(count: number): void {
     const r = this.#round;
-    const last = new Map<number, number>();
+    this.#buckets.clear();
     for (let i = 0; i < count; i++) {
       const at = i * 5;
-      this.#chain[i] = -1;
       if (r[at + 1] === 0) continue;
       if (r[at + 3] !== 0 && this.sameOctets(r[at + 3]! as AttrId, r[at + 4]!, r[at + 1]! as AttrId, r[at + 2]!))
         continue;
-      const key = r[at + 1]! * 0x2_0000 + r[at + 2]!;
-      const before = last.get(key);
-      if (before === undefined) this.#buckets.set(key, i);
-      else this.#chain[before] = i;
-      last.set(key, i);
+      this.#buckets.add(i, r[at + 1]!, r[at + 2]!);
     }
   }
 
@@ -414,7 +435,7 @@ export class UpdateGroup implements TableFeed {
       this.#tooLarge(first);
       return;
     }
-    for (let i = first; i >= 0; i = this.#chain[i]!) {
+    for (let i = first; i >= 0; i = this.#buckets.next(i)) {
       this.updates.accepted++;
       const index = r[i * 5]!;
       this.writer.announce(this.index.slotOf(index), this.index.pathOf(index), this.encoder);
@@ -425,7 +446,7 @@ export class UpdateGroup implements TableFeed {
   #tooLarge(first: number): void {
     const r = this.#round;
     this.options.log(`Attribute list too long, ${this.#describe(r[first * 5]!)} not sent`);
-    for (let i = first; i >= 0; i = this.#chain[i]!) {
+    for (let i = first; i >= 0; i = this.#buckets.next(i)) {
       const index = r[i * 5]!;
       if (r[i * 5 + 3] !== 0) this.writer.withdraw(this.index.slotOf(index), this.index.pathOf(index));
     }
@@ -483,28 +504,20 @@ export class UpdateGroup implements TableFeed {
     return true;
   }
 
-  #nextHopText(set: AttrId, tag: number): string | undefined {
-    const { nextHops } = this.core.attributes;
-    const number = this.core.attributes.rows.pages[set >>> PAGE_BITS]
-      ? this.core.attributes.word(set, SetWord.NextHop)
-      : 0;
-    const entry = nextHops.get(number);
-    if (!entry) return undefined;
+  #nextHopMember(set: AttrId, tag: number): number {
+    const { attributes } = this.core;
+    const entry = attributes.nextHops.get(attributes.word(set, SetWord.NextHop));
+    const member = entry && this.#byAddress.get(addressKey(entry.address));
+    if (!entry || !member || member.source.id === (tag & SOURCE)) return 0;
     const source = this.sourceOf(tag);
-    if ((tag & FINAL) === 0 && source && this.export.nextHopMode(source, entry.address, false) === "self")
-      return undefined;
-    const { family, w0, w1, w2, w3 } = entry.address;
-    return `${family},${w0},${w1},${w2},${w3}`;
+    const own = (tag & FINAL) === 0 && source && this.export.nextHopMode(source, entry.address, false) === "self";
+    return own ? 0 : member.source.id;
   }
 
   #close(): void {
     this.options.table.removeFeed(this);
     this.#firstBatch = this.end;
-    for (const batch of this.#batches) {
-      for (let i = 1; i < batch.changes.length; i += 3) {
-        if (batch.changes[i] !== 0) this.core.attributes.release(batch.changes[i]! as AttrId);
-      }
-    }
+    for (const batch of this.#batches) this.#letGo(batch.changes);
     this.#batches.length = 0;
     for (const [number, page] of this.out.pages.entries()) {
       if (!page) continue;
@@ -547,6 +560,11 @@ export class UpdateGroups {
     group.leave(member);
     if (group.members.size === 0) this.#groups.delete(group.key);
   }
+}
+
+/** An address to look members up by. */
+export function addressKey({ family, w0, w1, w2, w3 }: IpAddress): number | string {
+  return family === 4 ? w0 : `${w0},${w1},${w2},${w3}`;
 }
 
 /** Changes judged and encoded together: the packing of a feed depends on it, and the length of a turn. */
