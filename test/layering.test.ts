@@ -21,7 +21,15 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   "src/transport": ["protocol", "src/host.ts (types)"],
   "src/log": ["src/host.ts (types)", "src/config/schema.ts (types)"],
   "src/config": ["protocol"],
-  "src/protocols": ["protocol", "fib", "src/transport", "src/config", "src/log/time-format.ts", "src/host.ts"],
+  "src/protocols": [
+    "protocol",
+    "fib",
+    "src/transport",
+    "src/config",
+    "src/log/time-format.ts",
+    "src/errno.ts",
+    "src/host.ts",
+  ],
   "src/observe": ["protocol", "fib", "src/protocols", "src/config", "src/host.ts", "src/speaker.ts"],
   "src/control": [
     "protocol",
@@ -33,6 +41,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     "src/host.ts",
     "src/speaker.ts",
     "src/daemon.ts",
+    "src/errno.ts",
   ],
   "src/testing": [
     "protocol",

@@ -7,6 +7,7 @@ import type { PathMask } from "./path-mask.ts";
 import type { PrefixSet } from "./prefix-set.ts";
 import { compareLarge, compareWide } from "./scalars.ts";
 import type { ValueSet } from "./sets.ts";
+import { matchesShell } from "./shell-pattern.ts";
 import { isEnum, Type } from "./types.ts";
 
 type Test = (left: never, right: never) => boolean;
@@ -45,36 +46,10 @@ const ROWS: readonly (readonly [Type, Type, Test])[] = [
     Type.Lclist,
     (value: LargeCommunity, list: readonly LargeCommunity[]) => list.some((v) => compareLarge(v, value) === 0),
   ],
-  [Type.String, Type.String, (text: string, pattern: string) => matchesPattern(pattern, text)],
+  [Type.String, Type.String, (text: string, pattern: string) => matchesShell(pattern, text)],
   [Type.Ip, Type.Net, (ip: IpAddress, net: Prefix) => isInside(ip, net)],
   [Type.Net, Type.Net, (inner: Prefix, outer: Prefix) => covers(outer, inner)],
   [Type.Net, Type.PrefixSet, (net: Prefix, set: PrefixSet) => set.matches(net)],
 ];
 
 const PAIRS: ReadonlyMap<number, Test> = new Map(ROWS.map(([left, right, test]) => [left * 256 + right, test]));
-
-/**
- * bird's shell patterns: `*` any run, `?` any one character, `\` takes the next as it is. Goes back to
- * the last `*` only, so that no pattern takes more than its length times the text's.
- */
-export function matchesPattern(pattern: string, text: string): boolean {
-  let p = 0;
-  let t = 0;
-  let star = -1;
-  let mark = 0;
-  while (t < text.length) {
-    const escaped = pattern[p] === "\\" && p + 1 < pattern.length;
-    if (pattern[p] === "*") {
-      star = p++;
-      mark = t;
-    } else if (p < pattern.length && (pattern[p] === "?" || pattern[escaped ? p + 1 : p] === text[t])) {
-      p += escaped ? 2 : 1;
-      t++;
-    } else if (star >= 0) {
-      p = star + 1;
-      t = ++mark;
-    } else return false;
-  }
-  while (pattern[p] === "*") p++;
-  return p === pattern.length;
-}

@@ -1,7 +1,7 @@
 /** Files as a configuration reads them: regular ones only, and never without end. */
 import { closeSync, constants, fstatSync, openSync, readdirSync, readSync, statSync } from "node:fs";
 import { getSystemErrorMap } from "node:util";
-import { matchesShell } from "../protocols/pattern.ts";
+import { matchesShell } from "../../protocol/policy/shell-pattern.ts";
 
 export interface ConfigFiles {
   /** @throws Error whose message is the system's: `No such file or directory` */

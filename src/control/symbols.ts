@@ -1,7 +1,7 @@
 /** What names on the command line mean: those of the running configuration, and sessions made at run time. */
 import type { Parser } from "../../protocol/policy/parser.ts";
+import { matchesShell } from "../../protocol/policy/shell-pattern.ts";
 import { Scope, type SymbolValue } from "../../protocol/policy/symbols.ts";
-import { matchesShell } from "../protocols/pattern.ts";
 import type { Protocol } from "../protocols/protocol.ts";
 import type { ControlTarget } from "./daemon.ts";
 import { CommandError, string, symbol } from "./words.ts";

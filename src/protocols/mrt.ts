@@ -1,5 +1,6 @@
 /** Protocol mrt: dumps of routing tables into files, every so often. */
 import { closeSync, constants, openSync, writeSync } from "node:fs";
+import { matchesShell } from "../../protocol/policy/shell-pattern.ts";
 import type { Channel } from "../../protocol/rib/channel.ts";
 import type { Table } from "../../protocol/rib/table.ts";
 import type { DebugFlag, MrtConfig } from "../config/schema.ts";
@@ -8,7 +9,6 @@ import type { Millis, Timer } from "../host.ts";
 import { formatTime } from "../log/time-format.ts";
 import { Lifecycle } from "./lifecycle.ts";
 import { dumpTable } from "./mrt-dump.ts";
-import { matchesShell } from "./pattern.ts";
 import type { Protocol, ProtocolContext, ProtocolState, ProtocolStatus } from "./protocol.ts";
 
 export class MrtProtocol implements Protocol {

@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { matchesShell } from "../../protocol/policy/shell-pattern.ts";
 import { parseAddress, parsePrefix } from "../../protocol/wire/address.ts";
-import { matchesPatterns, matchesShell } from "../../src/protocols/pattern.ts";
+import { matchesPatterns } from "../../src/protocols/pattern.ts";
 
 describe("shell patterns", () => {
   test.each([

@@ -1,13 +1,13 @@
 /** `mrt dump table T to "FILE" [filter F | where C]`: a table into a file, as protocol mrt writes it. */
 import type { CompiledFilter } from "../../../protocol/policy/compile.ts";
 import type { Parser } from "../../../protocol/policy/parser.ts";
+import { matchesShell } from "../../../protocol/policy/shell-pattern.ts";
 import { T } from "../../../protocol/policy/tokens.ts";
 import { Type } from "../../../protocol/policy/types.ts";
 import type { Table } from "../../../protocol/rib/table.ts";
 import { formatTime } from "../../log/time-format.ts";
 import { openDump } from "../../protocols/mrt.ts";
 import { dumpTable } from "../../protocols/mrt-dump.ts";
-import { matchesShell } from "../../protocols/pattern.ts";
 import type { Action, Command, CommandContext } from "../command.ts";
 import type { Work } from "../connection.ts";
 import type { ControlTarget } from "../daemon.ts";
