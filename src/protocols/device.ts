@@ -250,8 +250,8 @@ export function preferredAddress(view: InterfaceView, config: DeviceConfig | und
 }
 
 /**
- * BIRD's choice: the lowest IPv4 address of an interface that is up and no loopback, or of those that
- * `router id from` names.
+ * BIRD's choice: the lowest IPv4 address of an interface that is up (a loopback too: routers keep their id
+ * there), or of those that `router id from` names; 127/8 and secondary addresses never count.
  */
 export function chooseRouterId(
   interfaces: Interfaces,
@@ -259,9 +259,9 @@ export function chooseRouterId(
 ): { id: number; iface: string } | undefined {
   let best: { id: number; iface: string } | undefined;
   for (const view of interfaces.list()) {
-    if (!view.link.adminUp || (!patterns && view.link.loopback)) continue;
+    if (!view.link.adminUp) continue;
     for (const address of view.addresses) {
-      if (address.ip.family !== 4 || address.ip.w0 >>> 24 === 127) continue;
+      if (address.ip.family !== 4 || address.secondary || address.ip.w0 >>> 24 === 127) continue;
       if (patterns && !matchesPatterns(patterns, view, address.ip)) continue;
       if (!best || address.ip.w0 < best.id) best = { id: address.ip.w0, iface: view.name };
     }
