@@ -7,6 +7,9 @@ import { effectiveMetric, fulfils, isPartOf, type PrefixKey, prefixKey } from ".
 import { Errno } from "./errno.ts";
 import type { KernelRoute, RouteChange, RouteFailure } from "./types.ts";
 
+/** A route without what the Fib knows itself. */
+export type WantedRoute = Omit<KernelRoute, "table" | "protocol">;
+
 type Home = Map<PrefixKey, Entry>;
 
 export interface Entry {
@@ -125,6 +128,30 @@ export class Entries {
     }
     return this.#last;
   }
+}
+
+/** Field by field: spreading an object and overriding some of it costs 3 us a route (bench/fib.ts). */
+export function asOurs(wanted: WantedRoute, table: number, protocol: number): KernelRoute {
+  const { prefix, kind, nextHops } = wanted;
+  const metric = effectiveMetric(prefix, wanted.metric);
+  const route: { -readonly [K in keyof KernelRoute]: KernelRoute[K] } = {
+    prefix,
+    table,
+    protocol,
+    metric,
+    kind,
+    nextHops,
+  };
+  if (wanted.prefSrc) route.prefSrc = wanted.prefSrc;
+  if (wanted.scope !== undefined) route.scope = wanted.scope;
+  if (wanted.tos !== undefined) route.tos = wanted.tos;
+  if (wanted.realm !== undefined) route.realm = wanted.realm;
+  if (wanted.mtu !== undefined) route.mtu = wanted.mtu;
+  if (wanted.advmss !== undefined) route.advmss = wanted.advmss;
+  if (wanted.metrics) route.metrics = wanted.metrics;
+  if (wanted.congestionControl) route.congestionControl = wanted.congestionControl;
+  if (wanted.kindNumber !== undefined) route.kindNumber = wanted.kindNumber;
+  return route;
 }
 
 /** Forgets a place if nothing is left to know about it. */

@@ -8,14 +8,12 @@
  */
 import type { Family, Prefix } from "../protocol/wire/address.ts";
 import { Applier } from "./applier.ts";
-import { effectiveMetric, fulfils } from "./compare.ts";
+import { fulfils } from "./compare.ts";
 import { RouteProtocol } from "./constants.ts";
-import { Entries, type Entry, forget, isRight, plan } from "./entries.ts";
+import { asOurs, Entries, type Entry, forget, isRight, plan, type WantedRoute } from "./entries.ts";
+import { Errno, NetlinkError } from "./errno.ts";
 import { type ForeignListener, ForeignRoutes, withoutHops } from "./foreign.ts";
 import type { Kernel, KernelEvent, KernelRoute, RouteFailure, Watch } from "./types.ts";
-
-/** A route without what the Fib knows itself. */
-export type WantedRoute = Omit<KernelRoute, "table" | "protocol">;
 
 export interface FibOptions {
   readonly family: Family;
@@ -75,13 +73,13 @@ export class Fib {
   }
 
   /**
-   * Watches and reads the table; then the first requests go out. Routes may be set before.
-   * @throws NetlinkError if the table cannot be read
+   * Watches and reads the table; then the first requests go out. Routes may be set before. A table that
+   * changes faster than it can be read is read again and again (`onTrouble` hears of it).
+   * @throws NetlinkError if the kernel interface is closed
    */
   async start(): Promise<void> {
     this.#watch = await this.#kernel.watch({ routes: true }, (event) => this.#hear(event));
-    for (const link of await this.#kernel.links()) this.#adminUp.set(link.index, link.adminUp);
-    await this.#read();
+    while (this.#state === "new" && !(await this.#readFirst()));
     if (this.#state !== "new") return;
     this.#state = "running";
     this.#applier.start();
@@ -274,6 +272,19 @@ export class Fib {
 
   // Readings.
 
+  async #readFirst(): Promise<boolean> {
+    try {
+      for (const link of await this.#kernel.links()) this.#adminUp.set(link.index, link.adminUp);
+      await this.#read();
+      return true;
+    } catch (error) {
+      if (error instanceof NetlinkError && error.errno === Errno.EPIPE) throw error;
+      this.#options.onTrouble?.(error as Error);
+      await new Promise((resolve) => setTimeout(resolve, READ_AGAIN_MS));
+      return false;
+    }
+  }
+
   /** For what went with a link or an address: nobody is to blame for it. */
   #readBehindLink(): void {
     this.#explained = true;
@@ -364,30 +375,6 @@ export class Fib {
     if (actual && explained) this.#anew(entry);
     else if (actual) this.#disturbed(entry, "missing", actual);
   }
-}
-
-/** Field by field: spreading an object and overriding some of it costs 3 us a route (bench/fib.ts). */
-function asOurs(wanted: WantedRoute, table: number, protocol: number): KernelRoute {
-  const { prefix, kind, nextHops } = wanted;
-  const metric = effectiveMetric(prefix, wanted.metric);
-  const route: { -readonly [K in keyof KernelRoute]: KernelRoute[K] } = {
-    prefix,
-    table,
-    protocol,
-    metric,
-    kind,
-    nextHops,
-  };
-  if (wanted.prefSrc) route.prefSrc = wanted.prefSrc;
-  if (wanted.scope !== undefined) route.scope = wanted.scope;
-  if (wanted.tos !== undefined) route.tos = wanted.tos;
-  if (wanted.realm !== undefined) route.realm = wanted.realm;
-  if (wanted.mtu !== undefined) route.mtu = wanted.mtu;
-  if (wanted.advmss !== undefined) route.advmss = wanted.advmss;
-  if (wanted.metrics) route.metrics = wanted.metrics;
-  if (wanted.congestionControl) route.congestionControl = wanted.congestionControl;
-  if (wanted.kindNumber !== undefined) route.kindNumber = wanted.kindNumber;
-  return route;
 }
 
 const REPAIR_WINDOW_MS = 1000;

@@ -136,6 +136,21 @@ describe("restart", () => {
     expect(repairs).toEqual([]);
   });
 
+  test("waits for a table that cannot be read yet", async () => {
+    const troubles: string[] = [];
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    kernel.interruptDumps(14); // the links' dump, then more than a reading bears
+    const fib = newFib({ onTrouble: (error) => troubles.push(error.message) });
+    const ready = fib.start();
+    for (let i = 0; i < 60; i++) {
+      await rounds(2);
+      vi.advanceTimersByTime(1000);
+    }
+    await ready;
+    expect(troubles).toEqual(["the tables change faster than they can be read"]);
+    expect(fib.status(old.prefix, 32)).toEqual({ state: "leftover" });
+  });
+
   test("a scan before the sweep leaves them alone", async () => {
     const fib = await started();
     await fib.scan();
@@ -347,46 +362,5 @@ describe("refusals", () => {
     kernel.refuse(undefined);
     await fib.scan();
     expect(table()).toHaveLength(2);
-  });
-});
-
-describe("learning", () => {
-  let heard: string[];
-  const listen = (_: unknown, routes: readonly KernelRoute[]): void => {
-    heard.push(lines(routes).join("; "));
-  };
-  const low = ours(via("10.0.0.0/8", "192.0.2.7"), { protocol: RouteProtocol.Static, metric: 10 });
-  const high = ours(via("10.0.0.0/8", "192.0.2.8"), { protocol: RouteProtocol.Boot, metric: 20 });
-
-  beforeEach(() => {
-    heard = [];
-  });
-
-  test("hears what is there, and every change of it", async () => {
-    kernel.addRoute(high);
-    const fib = await started({ onForeign: listen });
-    expect(heard).toEqual(["192.0.2.0/24  proto 2 metric 0", "10.0.0.0/8 via 192.0.2.8 proto 3 metric 20"]);
-    heard = [];
-    kernel.addRoute(low);
-    fib.set(wanted("10.0.0.0/8"));
-    kernel.removeRoute(high);
-    await rounds();
-    kernel.removeRoute(low);
-    await rounds();
-    const [a, b] = ["10.0.0.0/8 via 192.0.2.7 proto 4 metric 10", "10.0.0.0/8 via 192.0.2.8 proto 3 metric 20"];
-    expect(heard).toEqual([`${a}; ${b}`, a, ""]);
-    expect([...fib.foreign()]).toHaveLength(1);
-  });
-
-  test("a reading tells only what differs", async () => {
-    const fib = await started({ onForeign: listen });
-    kernel.addRoute(low);
-    await rounds();
-    kernel.overflow(true);
-    kernel.addRoute(high);
-    kernel.removeRoute(low);
-    heard = [];
-    await fib.scan();
-    expect(heard).toEqual(["10.0.0.0/8 via 192.0.2.8 proto 3 metric 20"]);
   });
 });
