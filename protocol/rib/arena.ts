@@ -54,6 +54,11 @@ export class Arena {
     return true;
   }
 
+  /** The page of a record, for code that reads it in place. */
+  page(at: number): Uint8Array {
+    return this.#pages[at >>> PAGE_SHIFT]!;
+  }
+
   view(at: number, length: number): Uint8Array {
     const from = at & PAGE_MASK;
     return this.#pages[at >>> PAGE_SHIFT]!.subarray(from, from + length);
@@ -82,5 +87,7 @@ export class Arena {
 /** A page holds any one attribute list: 65535 octets at most. */
 const PAGE_SHIFT = 17;
 const PAGE_MASK: number = (1 << PAGE_SHIFT) - 1;
+/** Where a record stands in its page. */
+export const RECORD_OFFSET: number = PAGE_MASK;
 const SMALL_PAGE = 1 << 12;
 const WORTH = 1 << 18;

@@ -8,7 +8,7 @@
 import { decodeAttributes, encodeAttributes } from "../codec/attribute.ts";
 import { type CodecContext, DEFAULT_CONTEXT } from "../codec/capability.ts";
 import { ByteReader, ByteWriter } from "../wire/bytes.ts";
-import { Arena } from "./arena.ts";
+import { Arena, RECORD_OFFSET } from "./arena.ts";
 import { AttributeScan, SetFlag } from "./attribute-scan.ts";
 import { PAGE_BITS, PAGE_MASK, Rows } from "./columns.ts";
 import { DecodeCache } from "./decode-cache.ts";
@@ -161,6 +161,19 @@ export class AttributeStore {
   /** The octets of the set, without MP attributes: a view, good until the store changes. */
   block(id: AttrId): Uint8Array {
     return this.#arena.view(this.word(id, SetWord.At), this.word(id, SetWord.Length) & LENGTH_MASK);
+  }
+
+  /** The page of octets that holds a set, from `blockStart` to `blockEnd`: as `block`, without an object. */
+  blockPage(id: AttrId): Uint8Array {
+    return this.#arena.page(this.word(id, SetWord.At));
+  }
+
+  blockStart(id: AttrId): number {
+    return this.word(id, SetWord.At) & RECORD_OFFSET;
+  }
+
+  blockLength(id: AttrId): number {
+    return this.word(id, SetWord.Length) & LENGTH_MASK;
   }
 
   /** The set as an object; the same one while it is in the small cache of those looked at last. */

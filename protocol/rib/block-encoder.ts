@@ -38,10 +38,25 @@ export class BlockEncoder {
     this.#ownOctets = hopOctets(this.#own.address, this.#own.linkLocal);
   }
 
+  /** What was encoded last, while that holds: the same again costs nothing. */
+  #last = { attrs: 0, serial: 0, source: NOBODY, final: false, fits: false };
+
   /** @returns false if there is no next hop to announce it with, or the list has to be made otherwise and cannot */
   encode(attrs: AttrId, source: RouteSource, final: boolean): boolean {
+    const last = this.#last;
+    const serial = this.#store.word(attrs, SetWord.Serial);
+    if (last.attrs === attrs && last.serial === serial && last.source === source && last.final === final)
+      return last.fits;
     this.length = 0;
-    if (final) return this.#final(attrs);
+    last.attrs = attrs;
+    last.serial = serial;
+    last.source = source;
+    last.final = final;
+    last.fits = final ? this.#final(attrs) : this.#plain(attrs, source);
+    return last.fits;
+  }
+
+  #plain(attrs: AttrId, source: RouteSource): boolean {
     const hop = this.#plainHop(attrs, source);
     if (!hop) return false;
     this.address = hop.address;
@@ -102,13 +117,14 @@ export class BlockEncoder {
 
   /** The changes of a plain set on its octets. @returns false if they are not in order of code */
   #copy(attrs: AttrId, source: RouteSource, hop: IpAddress): boolean {
-    const block = this.#store.block(attrs);
+    const block = this.#store.blockPage(attrs);
+    let at = this.#store.blockStart(attrs);
+    const stop = at + this.#store.blockLength(attrs);
     const { external, dropsMed, rules } = this.#export;
     const reflect = !external && source.peer?.internal === true;
-    this.#room(block.length + EXTRA_ROOM);
+    this.#room(stop - at + EXTRA_ROOM);
     let last = 0;
-    let at = 0;
-    while (at < block.length) {
+    while (at < stop) {
       const flags = block[at]!;
       const code = block[at + 1]!;
       const wide = (flags & Flags.ExtendedLength) !== 0;
@@ -262,4 +278,5 @@ function hopOctets(address: IpAddress, linkLocal?: IpAddress): Uint8Array {
 
 /** More than all that a set can gain: our AS, NEXT_HOP, LOCAL_PREF, ORIGINATOR_ID, CLUSTER_LIST. */
 const EXTRA_ROOM = 64;
+const NOBODY: RouteSource = { id: 0, protocol: "", kind: 1, preference: 0 };
 const NONE: Uint8Array = new Uint8Array(0);

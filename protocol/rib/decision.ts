@@ -109,7 +109,8 @@ export const LADDER: readonly Step[] = [
     "AIGP metric",
     (c) => (c.aigp === NO_AIGP ? "no AIGP metric" : `AIGP metric ${c.aigp}`),
     (a, b) => {
-      return a.aigp < b.aigp ? 1 : a.aigp > b.aigp ? -1 : 0; // RFC 7311 §4.1
+      if (a.aigp === b.aigp) return 0; // both without one: the same object
+      return a.aigp < b.aigp ? 1 : -1; // RFC 7311 §4.1
     },
   ),
   bgp(
@@ -201,7 +202,9 @@ export function decidingStep(a: Candidate, b: Candidate): { step: Step; order: n
 
 /** The better of `candidates[0..count)` under `deterministic med`: best of each neighbour AS first, then among those. */
 export function best(candidates: readonly Candidate[], count: number): Candidate {
-  if (count === 1) return candidates[0]!;
+  const [first, second] = candidates;
+  if (count === 1) return first!;
+  if (count === 2) return compare(second!, first!) > 0 ? second! : first!;
   let grouped = false;
   for (let i = 0; i < count; i++) if (candidates[i]!.options.deterministicMed) grouped = true;
   if (!grouped) return fold(candidates.slice(0, count));

@@ -70,6 +70,8 @@ export class UpdateGroup implements TableFeed {
   #firstBatch = 0;
   #octets = 0;
   readonly #byAddress = new Map<number | string, GroupMember>();
+  /** Numbers of the members' sources. */
+  readonly #bySource = new Set<number>();
   // One round of changes: indexes with new set and tag, old set and tag.
   readonly #round = new Int32Array(ROUND * 5);
   /** For members that go alone. */
@@ -127,6 +129,7 @@ export class UpdateGroup implements TableFeed {
   join(member: GroupMember): void {
     this.members.add(member);
     this.#byAddress.set(member.address, member);
+    this.#bySource.add(member.source.id);
     this.#lastExcepted.set = 0;
   }
 
@@ -135,6 +138,7 @@ export class UpdateGroup implements TableFeed {
     this.members.delete(member);
     this.alone.delete(member);
     this.#byAddress.delete(member.address);
+    this.#bySource.delete(member.source.id);
     this.#lastExcepted.set = 0;
     if (this.members.size === 0) this.#close();
     else this.trim();
@@ -218,12 +222,18 @@ export class UpdateGroup implements TableFeed {
   sameOctets(oldSet: AttrId, oldTag: number, newSet: AttrId, newTag: number): boolean {
     if (oldSet === newSet && (oldTag & FINAL) === (newTag & FINAL) && (oldTag & SOURCE) === (newTag & SOURCE))
       return true;
+    // Sets whose paths differ in length differ on the wire: most changes are of that kind.
+    if (((oldTag ^ newTag) & FINAL) === 0 && this.#pathWord(oldSet) !== this.#pathWord(newSet)) return false;
     const last = this.#comparison;
     if (last.oldSet === oldSet && last.oldTag === oldTag && last.newSet === newSet && last.newTag === newTag)
       return last.same;
     const same = this.#compare(oldSet, oldTag, newSet, newTag);
     this.#comparison = { oldSet, oldTag, newSet, newTag, same };
     return same;
+  }
+
+  #pathWord(set: AttrId): number {
+    return this.core.attributes.word(set, SetWord.Path) & PATH_AND_ORIGIN;
   }
 
   sourceOf(tag: number): RouteSource | undefined {
@@ -354,12 +364,18 @@ export class UpdateGroup implements TableFeed {
     page[at + 1] = newTag;
     if (oldSet === 0) return;
     this.#count(oldTag & SOURCE, -1);
-    if (newSet !== 0 && (newTag !== oldTag || this.#thirdParty)) this.#handovers = true;
+    if (newSet !== 0 && (this.#thirdParty || (newTag !== oldTag && this.#isMembers(oldTag, newTag))))
+      this.#handovers = true;
     if (newSet === 0) {
       this.size--;
       page[at + 1] = 0;
     }
     // The old set stays held until the round is encoded.
+  }
+
+  /** Whether one of two routes is a member's own. */
+  #isMembers(oldTag: number, newTag: number): boolean {
+    return this.#bySource.has(oldTag & SOURCE) || this.#bySource.has(newTag & SOURCE);
   }
 
   #count(source: number, by: number): void {
@@ -570,3 +586,4 @@ export function addressKey({ family, w0, w1, w2, w3 }: IpAddress): number | stri
 /** Changes judged and encoded together: the packing of a feed depends on it, and the length of a turn. */
 const ROUND = 2048;
 const MOST_ROUNDS = 8;
+const PATH_AND_ORIGIN = 0x3_ffff;
