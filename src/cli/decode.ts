@@ -12,14 +12,14 @@ import { PcapReader } from "../../protocol/archive/pcap.ts";
 import { PcapngReader } from "../../protocol/archive/pcapng.ts";
 import { ArchiveError } from "../../protocol/archive/record.ts";
 import { HexDecoder } from "./decode/hex-lines.ts";
-import { entryJson, jsonLine } from "./decode/json.ts";
+import { jsonLine } from "./decode/json.ts";
 import { type DecodeOptions, parseOptions } from "./decode/options.ts";
 import { Output } from "./decode/output.ts";
 import { Progress } from "./decode/progress.ts";
 import { CompressionError, decompressed, openSource, type Source } from "./decode/source.ts";
 import { Summary } from "./decode/summary.ts";
 import { textLine } from "./decode/text.ts";
-import { type AnyRecord, findingsOf, viewOf } from "./decode/view.ts";
+import { type AnyRecord, findingsOf, Viewer } from "./decode/view.ts";
 
 export interface DecodeIo {
   readonly stdin: AsyncIterable<Uint8Array | string>;
@@ -52,6 +52,7 @@ class Run {
   readonly #options: DecodeOptions;
   readonly #io: DecodeIo;
   readonly #output: Output;
+  readonly #viewer: Viewer;
   readonly #summary: Summary | undefined;
   readonly #json: boolean;
   #status = 0;
@@ -62,6 +63,7 @@ class Run {
     this.#options = options;
     this.#io = io;
     this.#output = new Output(io.stdout);
+    this.#viewer = new Viewer(options);
     this.#json = options.json ?? io.stdout.isTTY !== true;
     if (options.summary) this.#summary = new Summary();
   }
@@ -149,10 +151,10 @@ class Run {
     if (this.#stopped) return;
     const { filter, strict, as4 } = this.#options;
     if (this.#summary && filter.empty && as4 === "auto" && this.#summary.addSound(record, label)) return;
-    const entry = viewOf(record, this.#options);
+    const entry = this.#viewer.view(record);
     if (filter.empty || filter.wants(entry)) {
       if (this.#summary) this.#summary.add(entry, label);
-      else if (this.#json) this.#output.line(jsonLine(entryJson(entry), label));
+      else if (this.#json) this.#output.line(jsonLine(entry, label));
       else this.#output.line(textLine(entry, label));
     }
     const [finding] = findingsOf(entry);

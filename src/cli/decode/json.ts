@@ -2,17 +2,10 @@
  * Records as the JSON objects that `linnet decode` prints, one a line: keys and values are an interface, kept to the letter.
  * What is absent is left out, never null.
  */
-import type {
-  GapRecord,
-  MessageRecord,
-  Place,
-  RibRecord,
-  StateRecord,
-  TruncatedRecord,
-  UnsupportedRecord,
-} from "../../../protocol/archive/record.ts";
-import { formatMoment } from "../../../protocol/archive/record.ts";
+import { formatMoment, type MessageRecord, type Place, type RibRecord } from "../../../protocol/archive/record.ts";
 import { formatAsPath } from "../../../protocol/codec/as-path.ts";
+import type { Aggregator } from "../../../protocol/codec/attribute.ts";
+import type { Capability, RestartFamily } from "../../../protocol/codec/capability.ts";
 import { formatCommunity, formatExtCommunity, formatLargeCommunity } from "../../../protocol/codec/community.ts";
 import { AttributeCode, CapabilityCode, errorText, Safi } from "../../../protocol/codec/iana.ts";
 import type { Finding, InspectedAttributes, InspectedUpdate, Inspection } from "../../../protocol/codec/inspect.ts";
@@ -22,97 +15,25 @@ import type { RawCapability } from "../../../protocol/codec/open.ts";
 import { formatAddress, formatDotted, formatPrefix } from "../../../protocol/wire/address.ts";
 import type { Entry, RibInspection } from "./view.ts";
 
-export type Json = { [key: string]: unknown };
-
-/** Whatever it is. */
-export function entryJson({ record, message, rib }: Entry): Json {
-  switch (record.kind) {
-    case "message":
-      return messageJson(record, message ?? { findings: [] });
-    case "gap":
-      return gapJson(record);
-    case "truncated":
-      return truncatedJson(record);
-    case "state":
-      return stateJson(record);
-    case "unsupported":
-      return unsupportedJson(record);
-    case "rib":
-      return ribJson(record, rib ?? NO_ROUTE);
-  }
+/**
+ * One line of output, without its end. Written as text at once: a table has millions of them, and objects in between would
+ * double the time.
+ */
+export function jsonLine(entry: Entry, file: string | undefined): string {
+  const head = file === undefined ? "" : `"file":${quoted(file)},`;
+  return `{${head}${entryText(entry)}}`;
 }
 
-function messageJson(record: MessageRecord, seen: Inspection): Json {
-  const line: Json = { ...placeJson(record) };
-  if (seen.type) line.type = seen.type;
-  if (seen.type === "UNKNOWN") line.typeCode = seen.typeCode;
-  if (seen.length !== undefined) line.length = seen.length;
-  if (seen.open) {
-    const { version, open, capabilities } = seen.open;
-    line.version = version;
-    line.myAs = open.myAs;
-    line.holdTime = open.holdTime;
-    line.bgpIdentifier = formatDotted(open.bgpId);
-    line.capabilities = capabilities.map(capabilityJson);
-  }
-  if (seen.update) addUpdate(line, seen.update, record.context.as4);
-  if (seen.notification) addNotification(line, seen.notification);
-  if (seen.routeRefresh) {
-    const { afi, safi, subtype } = seen.routeRefresh;
-    Object.assign(line, { afi, safi, subtype });
-  }
-  addFindings(line, seen.findings);
-  return line;
-}
-
-function gapJson(record: GapRecord): Json {
-  return { kind: "gap", ...placeJson(record), missing: record.missing, skipped: record.skipped };
-}
-
-function truncatedJson(record: TruncatedRecord): Json {
-  return { kind: "truncated", ...placeJson(record), captured: record.captured, original: record.original };
-}
-
-function stateJson(record: StateRecord): Json {
-  const { oldState, newState } = record;
-  return { kind: "state", ...placeJson(record), oldState: stateName(oldState), newState: stateName(newState) };
-}
-
-function unsupportedJson({ moment, what }: UnsupportedRecord): Json {
-  return { kind: "unsupported", ...placeJson({ moment }), what };
-}
-
-function ribJson(record: RibRecord, seen: RibInspection): Json {
-  const { peer, prefix, pathId, originated, sequence } = record;
-  const line: Json = { kind: "rib", ...placeJson(record), originated };
-  if (peer) line.peer = peerJson(peer);
-  line.sequence = sequence;
-  line.prefix = formatPrefix(prefix);
-  if (pathId !== undefined) line.pathId = pathId;
-  const attributes = attributesJson(seen);
-  const mp = attributes?.mpReachNlri as Json | undefined;
-  if (mp && seen.abbreviated) delete mp.nlri; // there was none
-  const nextHop = nextHopOf(seen);
-  if (nextHop) line.nextHop = nextHop;
-  if (attributes) line.attributes = attributes;
-  addFindings(line, seen.findings);
-  return line;
-}
-
-/** One line of output. What a terminal might take for a command does not get through. */
-export function jsonLine(json: Json, file: string | undefined): string {
-  const text = JSON.stringify(file === undefined ? json : { file, ...json });
-  return UNSAFE.test(text)
-    ? text.replace(UNSAFE_ALL, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`)
-    : text;
+/** A JSON string. What a terminal or a line reader might take for a command does not get through. */
+export function quoted(text: string): string {
+  const json = JSON.stringify(text);
+  return UNSAFE.test(json)
+    ? json.replace(UNSAFE_ALL, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`)
+    : json;
 }
 
 export function stateName(state: number): string {
   return STATES[state] ?? `${state}`;
-}
-
-export function hex(octets: Uint8Array): string {
-  return Buffer.from(octets.buffer, octets.byteOffset, octets.length).toString("hex");
 }
 
 /** NEXT_HOP, or without one the first of MP_REACH_NLRI. */
@@ -126,132 +47,211 @@ export function unicast(plain: readonly Nlri[], mp: MpReach | MpUnreach | undefi
   return mp && mp.safi === Safi.Unicast && mp.nlri.length > 0 ? [...plain, ...mp.nlri] : plain;
 }
 
-function placeJson({ moment, stream, src, dst, peerAs, localAs }: Place): Json {
-  const json: Json = { frame: moment.frame };
-  if (stream !== undefined) json.stream = stream;
+function entryText({ record, message, rib }: Entry): string {
+  switch (record.kind) {
+    case "message":
+      return messageText(record, message ?? NO_MESSAGE);
+    case "rib":
+      return ribText(record, rib ?? NO_ROUTE);
+    case "gap":
+      return `"kind":"gap",${placeText(record)},"missing":${record.missing},"skipped":${record.skipped}`;
+    case "truncated":
+      return `"kind":"truncated",${placeText(record)},"captured":${record.captured},"original":${record.original}`;
+    case "state": {
+      const [from, to] = [stateName(record.oldState), stateName(record.newState)];
+      return `"kind":"state",${placeText(record)},"oldState":"${from}","newState":"${to}"`;
+    }
+    case "unsupported":
+      return `"kind":"unsupported",${placeText(record)},"what":${quoted(record.what)}`;
+  }
+}
+
+function messageText(record: MessageRecord, seen: Inspection): string {
+  let line = placeText(record);
+  if (seen.type) line += `,"type":"${seen.type}"`;
+  if (seen.type === "UNKNOWN") line += `,"typeCode":${seen.typeCode}`;
+  if (seen.length !== undefined) line += `,"length":${seen.length}`;
+  if (seen.update) line += updateText(seen.update, record.context.as4);
+  else if (seen.open) line += openText(seen.open);
+  else if (seen.notification) line += notificationText(seen.notification);
+  else if (seen.routeRefresh) {
+    const { afi, safi, subtype } = seen.routeRefresh;
+    line += `,"afi":${afi},"safi":${safi},"subtype":${subtype}`;
+  }
+  return line + findingsText(seen.findings);
+}
+
+function ribText(record: RibRecord, seen: RibInspection): string {
+  const { peer, prefix, pathId, originated, sequence } = record;
+  let line = `"kind":"rib",${placeText(record)},"originated":${originated}`;
+  if (peer) {
+    const id = peer.bgpId === undefined ? "" : `,"bgpIdentifier":"${formatDotted(peer.bgpId)}"`;
+    line += `,"peer":{"address":"${formatAddress(peer.address)}","asn":${peer.asn}${id}}`;
+  }
+  line += `,"sequence":${sequence},"prefix":"${formatPrefix(prefix)}"`;
+  if (pathId !== undefined) line += `,"pathId":${pathId}`;
+  seen.text ??= routeText(seen.seen, seen.abbreviated) + findingsText(seen.findings);
+  return line + seen.text;
+}
+
+function placeText({ moment, stream, src, dst, peerAs, localAs }: Place): string {
+  let text = `"frame":${moment.frame}`;
+  if (stream !== undefined) text += `,"stream":${stream}`;
   const ts = formatMoment(moment);
-  if (ts !== undefined) json.ts = ts;
-  if (src !== undefined) json.src = src;
-  if (dst !== undefined) json.dst = dst;
-  if (peerAs !== undefined) json.peerAs = peerAs;
-  if (localAs !== undefined) json.localAs = localAs;
-  return json;
+  if (ts !== undefined) text += `,"ts":"${ts}"`;
+  if (src !== undefined) text += `,"src":"${src}"`;
+  if (dst !== undefined) text += `,"dst":"${dst}"`;
+  if (peerAs !== undefined) text += `,"peerAs":${peerAs}`;
+  if (localAs !== undefined) text += `,"localAs":${localAs}`;
+  return text;
 }
 
-function peerJson({ address, asn, bgpId }: NonNullable<RibRecord["peer"]>): Json {
-  const json: Json = { address: formatAddress(address), asn };
-  if (bgpId !== undefined) json.bgpIdentifier = formatDotted(bgpId);
-  return json;
-}
-
-function addUpdate(line: Json, update: InspectedUpdate, as4: boolean): void {
+function updateText(update: InspectedUpdate, as4: boolean): string {
   const withdrawn = unicast(update.withdrawn, update.attributes.mpUnreach);
   const announced = unicast(update.announced, update.attributes.mpReach);
-  if (withdrawn.length > 0) line.withdrawn = withdrawn.map(nlriJson);
-  if (announced.length > 0) line.announced = announced.map(nlriJson);
-  const nextHop = nextHopOf(update);
-  if (nextHop) line.nextHop = nextHop;
-  const attributes = attributesJson(update);
-  if (attributes) line.attributes = attributes;
-  if (update.endOfRib) line.endOfRib = update.endOfRib;
+  let text = "";
+  if (withdrawn.length > 0) text += `,"withdrawn":${list(withdrawn, nlriText)}`;
+  if (announced.length > 0) text += `,"announced":${list(announced, nlriText)}`;
+  text += routeText(update, false);
+  if (update.endOfRib) text += `,"endOfRib":{"afi":${update.endOfRib.afi},"safi":${update.endOfRib.safi}}`;
   const wide = update.wire.some(({ code }) => code === AttributeCode.AsPath || code === AttributeCode.Aggregator);
-  if (wide) line.as4 = as4;
+  return wide ? `${text},"as4":${as4}` : text;
 }
 
-function addNotification(line: Json, notification: Notification): void {
+/** Next hop and attributes. @param bare MP_REACH_NLRI had no NLRI field */
+function routeText(seen: InspectedAttributes, bare: boolean): string {
+  const nextHop = nextHopOf(seen);
+  const attributes = attributesText(seen, bare);
+  const hop = nextHop === undefined ? "" : `,"nextHop":"${nextHop}"`;
+  return attributes === "" ? hop : `${hop},"attributes":{${attributes}}`;
+}
+
+function openText({ version, open, capabilities }: NonNullable<Inspection["open"]>): string {
+  const fixed = `,"version":${version},"myAs":${open.myAs},"holdTime":${open.holdTime}`;
+  return `${fixed},"bgpIdentifier":"${formatDotted(open.bgpId)}","capabilities":${list(capabilities, capabilityText)}`;
+}
+
+function notificationText(notification: Notification): string {
   const { code, subcode, data } = notification;
-  Object.assign(line, { code, subcode, name: errorText(code, subcode) });
-  if (data.length > 0) line.data = hex(data);
+  let line = `,"code":${code},"subcode":${subcode},"name":${quoted(errorText(code, subcode))}`;
+  if (data.length > 0) line += `,"data":"${hex(data)}"`;
   const text = shutdownText(notification);
-  if (text !== undefined) line.shutdownCommunication = text;
+  return text === undefined ? line : `${line},"shutdownCommunication":${quoted(text)}`;
 }
 
-function addFindings(line: Json, findings: readonly Finding[]): void {
+function findingsText(findings: readonly Finding[]): string {
   const [strongest, ...others] = findings;
-  if (strongest) line.error = findingJson(strongest);
-  if (others.length > 0) line.warnings = others.map(findingJson);
+  if (!strongest) return "";
+  const error = `,"error":${findingText(strongest)}`;
+  return others.length > 0 ? `${error},"warnings":${list(others, findingText)}` : error;
 }
 
-function findingJson({ code, subcode, name, action, message, offset, data }: Finding): Json {
-  const json: Json = { code, subcode, name, action, message, offset };
-  if (data && data.length > 0) json.data = hex(data);
-  return json;
+function findingText({ code, subcode, name, action, message, offset, data }: Finding): string {
+  const what = `"code":${code},"subcode":${subcode},"name":${quoted(name)},"action":"${action}"`;
+  const octets = data && data.length > 0 ? `,"data":"${hex(data)}"` : "";
+  return `{${what},"message":${quoted(message)},"offset":${offset}${octets}}`;
 }
 
-function nlriJson({ prefix, pathId }: Nlri): string | Json {
-  return pathId === undefined ? formatPrefix(prefix) : { prefix: formatPrefix(prefix), pathId };
-}
-
-/** Undefined if there are none. */
-function attributesJson(seen: InspectedAttributes): Json | undefined {
+/** The attributes that are there and well formed; empty if there are none. */
+function attributesText(seen: InspectedAttributes, bare: boolean): string {
   const { attributes: a, effectiveAsPath, wire } = seen;
-  const json: Json = {};
-  if (a.origin !== undefined) json.origin = ORIGINS[a.origin];
-  if (a.asPath) json.asPath = formatAsPath(a.asPath);
-  if (a.nextHop) json.nextHop = formatAddress(a.nextHop);
-  if (a.multiExitDisc !== undefined) json.med = a.multiExitDisc;
-  if (a.localPref !== undefined) json.localPref = a.localPref;
-  if (a.atomicAggregate) json.atomicAggregate = true;
-  if (a.aggregator) json.aggregator = aggregatorJson(a.aggregator);
-  if (a.communities) json.communities = a.communities.map(formatCommunity);
-  if (a.originatorId !== undefined) json.originatorId = formatDotted(a.originatorId);
-  if (a.clusterList) json.clusterList = a.clusterList.map(formatDotted);
-  if (a.mpReach) json.mpReachNlri = mpReachJson(a.mpReach);
-  if (a.mpUnreach) json.mpUnreachNlri = mpUnreachJson(a.mpUnreach);
-  if (a.extCommunities) json.extCommunities = a.extCommunities.map(formatExtCommunity);
-  if (a.as4Path) json.as4Path = formatAsPath(a.as4Path);
-  if (a.as4Aggregator) json.as4Aggregator = aggregatorJson(a.as4Aggregator);
-  if (effectiveAsPath) json.effectiveAsPath = formatAsPath(effectiveAsPath);
-  if (a.largeCommunities) json.largeCommunities = a.largeCommunities.map(formatLargeCommunity);
-  if (a.onlyToCustomer !== undefined) json.onlyToCustomer = a.onlyToCustomer;
+  const parts: string[] = [];
+  if (a.origin !== undefined) parts.push(`"origin":"${ORIGINS[a.origin]}"`);
+  if (a.asPath) parts.push(`"asPath":"${formatAsPath(a.asPath)}"`);
+  if (a.nextHop) parts.push(`"nextHop":"${formatAddress(a.nextHop)}"`);
+  if (a.multiExitDisc !== undefined) parts.push(`"med":${a.multiExitDisc}`);
+  if (a.localPref !== undefined) parts.push(`"localPref":${a.localPref}`);
+  if (a.atomicAggregate) parts.push('"atomicAggregate":true');
+  if (a.aggregator) parts.push(`"aggregator":${aggregatorText(a.aggregator)}`);
+  if (a.communities) parts.push(`"communities":${strings(a.communities, formatCommunity)}`);
+  if (a.originatorId !== undefined) parts.push(`"originatorId":"${formatDotted(a.originatorId)}"`);
+  if (a.clusterList) parts.push(`"clusterList":${strings(a.clusterList, formatDotted)}`);
+  if (a.mpReach) parts.push(`"mpReachNlri":${mpReachText(a.mpReach, bare)}`);
+  if (a.mpUnreach) parts.push(`"mpUnreachNlri":${mpUnreachText(a.mpUnreach)}`);
+  if (a.extCommunities) parts.push(`"extCommunities":${strings(a.extCommunities, formatExtCommunity)}`);
+  if (a.as4Path) parts.push(`"as4Path":"${formatAsPath(a.as4Path)}"`);
+  if (a.as4Aggregator) parts.push(`"as4Aggregator":${aggregatorText(a.as4Aggregator)}`);
+  if (effectiveAsPath) parts.push(`"effectiveAsPath":"${formatAsPath(effectiveAsPath)}"`);
+  if (a.largeCommunities) parts.push(`"largeCommunities":${strings(a.largeCommunities, formatLargeCommunity)}`);
+  if (a.onlyToCustomer !== undefined) parts.push(`"onlyToCustomer":${a.onlyToCustomer}`);
   const unknown = wire.filter(({ code, used }) => used && !NAMED.has(code));
   if (unknown.length > 0) {
-    json.unknown = unknown.map(({ code, flags, value }) => ({ code, flags, value: hex(value) }));
+    parts.push(
+      `"unknown":${list(unknown, ({ code, flags, value }) => `{"code":${code},"flags":${flags},"value":"${hex(value)}"}`)}`,
+    );
   }
-  return Object.keys(json).length > 0 ? json : undefined;
+  return parts.join(",");
 }
 
-function aggregatorJson({ asn, address }: NonNullable<InspectedAttributes["attributes"]["aggregator"]>): Json {
-  return { asn, address: formatAddress(address) };
+function aggregatorText({ asn, address }: Aggregator): string {
+  return `{"asn":${asn},"address":"${formatAddress(address)}"}`;
 }
 
-function mpReachJson({ afi, safi, nextHops, nlri, raw }: MpReach): Json {
-  if (raw) return { afi, safi, nextHopHex: hex(raw.nextHop), nlriHex: hex(raw.nlri) };
-  return { afi, safi, nextHop: nextHops.map(formatAddress), nlri: nlri.map(nlriJson) };
+function mpReachText({ afi, safi, nextHops, nlri, raw }: MpReach, bare: boolean): string {
+  const family = `"afi":${afi},"safi":${safi}`;
+  if (raw) return `{${family},"nextHopHex":"${hex(raw.nextHop)}","nlriHex":"${hex(raw.nlri)}"}`;
+  const prefixes = bare ? "" : `,"nlri":${list(nlri, nlriText)}`;
+  return `{${family},"nextHop":${strings(nextHops, formatAddress)}${prefixes}}`;
 }
 
-function mpUnreachJson({ afi, safi, nlri, raw }: MpUnreach): Json {
-  return raw ? { afi, safi, nlriHex: hex(raw) } : { afi, safi, nlri: nlri.map(nlriJson) };
+function mpUnreachText({ afi, safi, nlri, raw }: MpUnreach): string {
+  const family = `"afi":${afi},"safi":${safi}`;
+  return raw ? `{${family},"nlriHex":"${hex(raw)}"}` : `{${family},"nlri":${list(nlri, nlriText)}}`;
 }
 
-function capabilityJson({ code, value, capability }: RawCapability): Json {
-  const json: Json = { code, value: hex(value) };
+function nlriText({ prefix, pathId }: Nlri): string {
+  const text = `"${formatPrefix(prefix)}"`;
+  return pathId === undefined ? text : `{"prefix":${text},"pathId":${pathId}}`;
+}
+
+function capabilityText({ code, value, capability }: RawCapability): string {
   // One without a value means nothing beyond its code.
-  if (!capability || value.length === 0) return json;
-  switch (capability.code) {
+  const meaning = capability && value.length > 0 ? meaningOf(capability) : "";
+  return `{"code":${code},"value":"${hex(value)}"${meaning}}`;
+}
+
+function meaningOf(c: Capability): string {
+  switch (c.code) {
     case CapabilityCode.Multiprotocol:
-      return { ...json, afi: capability.afi, safi: capability.safi };
+      return `,"afi":${c.afi},"safi":${c.safi}`;
     case CapabilityCode.ExtendedNextHop:
-      return { ...json, nextHops: capability.nextHops };
+      return `,"nextHops":${list(c.nextHops, (f) => `{"afi":${f.afi},"safi":${f.safi},"nextHopAfi":${f.nextHopAfi}}`)}`;
     case CapabilityCode.Role:
-      return { ...json, role: capability.role };
-    case CapabilityCode.GracefulRestart: {
-      const { restartTime, restartState, families } = capability;
-      return { ...json, restartTime, restartState, families };
-    }
+      return `,"role":${c.role}`;
+    case CapabilityCode.GracefulRestart:
+      return `,"restartTime":${c.restartTime},"restartState":${c.restartState},"families":${list(c.families, restartText)}`;
     case CapabilityCode.FourOctetAs:
-      return { ...json, asn: capability.asn };
+      return `,"asn":${c.asn}`;
     case CapabilityCode.AddPath:
+      return `,"families":${list(c.families, (f) => `{"afi":${f.afi},"safi":${f.safi},"mode":${f.mode}}`)}`;
     case CapabilityCode.LongLivedGracefulRestart:
-      return { ...json, families: capability.families };
+      return `,"families":${list(c.families, (f) => `${restartText(f).slice(0, -1)},"staleTime":${f.staleTime}}`)}`;
     case CapabilityCode.Fqdn:
-      return { ...json, hostname: capability.hostname, domain: capability.domain };
+      return `,"hostname":${quoted(c.hostname)},"domain":${quoted(c.domain)}`;
     default:
-      return json;
+      return "";
   }
 }
 
-const NO_ROUTE: RibInspection = { attributes: {}, wire: [], findings: [], abbreviated: false };
+function restartText({ afi, safi, forwarding }: RestartFamily): string {
+  return `{"afi":${afi},"safi":${safi},"forwarding":${forwarding}}`;
+}
+
+function list<T>(items: readonly T[], text: (item: T) => string): string {
+  return `[${items.map(text).join(",")}]`;
+}
+
+/** Of texts that have nothing in them to be escaped. */
+function strings<T>(items: readonly T[], text: (item: T) => string): string {
+  return items.length === 0 ? "[]" : `["${items.map(text).join('","')}"]`;
+}
+
+function hex(octets: Uint8Array): string {
+  return Buffer.from(octets.buffer, octets.byteOffset, octets.length).toString("hex");
+}
+
+const NO_MESSAGE: Inspection = { findings: [] };
+const NO_ROUTE: RibInspection = { seen: { attributes: {}, wire: [] }, findings: [], abbreviated: false, text: "" };
 const ORIGINS = ["IGP", "EGP", "INCOMPLETE"];
 /** RFC 6396 §4.4.1. */
 const STATES: readonly (string | undefined)[] = [

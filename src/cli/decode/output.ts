@@ -6,7 +6,7 @@ import type { Writable } from "node:stream";
 
 export class Output {
   readonly #stream: Writable;
-  #pieces: string[] = [];
+  #buffer: Buffer = Buffer.allocUnsafe(CAPACITY);
   #length = 0;
   #closed = false;
 
@@ -22,29 +22,38 @@ export class Output {
   }
 
   line(text: string): void {
-    this.#pieces.push(text, "\n");
-    this.#length += text.length + 1;
+    this.text(text);
+    this.#buffer[this.#length++] = NEWLINE;
   }
 
+  /** Becomes octets at once: strings that wait are what a garbage collector has most work with. */
   text(text: string): void {
-    this.#pieces.push(text);
-    this.#length += text.length;
+    const most = text.length * 3 + 1; // of UTF-8, and a newline
+    if (this.#length + most > this.#buffer.length) this.#grow(most);
+    this.#length += this.#buffer.write(text, this.#length);
   }
 
   /** Hands on what has gathered once it is worth it, and waits while the reader is behind. */
   async relay(least: number = WORTH): Promise<void> {
     if (this.#length < least || this.#length === 0) return;
-    const text = this.#pieces.join("");
-    this.#pieces = [];
+    // The stream keeps what it is given until it is written: the next lines need another buffer.
+    const full = this.#buffer.subarray(0, this.#length);
+    this.#buffer = Buffer.allocUnsafe(CAPACITY);
     this.#length = 0;
     if (this.#closed) return;
-    if (!this.#stream.write(text)) await this.#drained();
+    if (!this.#stream.write(full)) await this.#drained();
   }
 
   /** All that is left. */
   async end(): Promise<void> {
     await this.relay(0);
     this.#stream.off("close", this.#failed);
+  }
+
+  #grow(most: number): void {
+    const larger = Buffer.allocUnsafe(2 * this.#buffer.length + most);
+    this.#buffer.copy(larger, 0, 0, this.#length);
+    this.#buffer = larger;
   }
 
   #drained(): Promise<void> {
@@ -64,3 +73,5 @@ export class Output {
 }
 
 const WORTH = 64 << 10;
+const CAPACITY = 1 << 20;
+const NEWLINE = 0x0a;

@@ -7,7 +7,6 @@ import { formatMoment, type Moment, type Place } from "../../../protocol/archive
 import { CapabilityCode, MessageType } from "../../../protocol/codec/iana.ts";
 import type { Finding, Inspection } from "../../../protocol/codec/inspect.ts";
 import { formatAddress } from "../../../protocol/wire/address.ts";
-import { type Json, jsonLine } from "./json.ts";
 import { timeText } from "./text.ts";
 import { type AnyRecord, type Entry, findingsOf } from "./view.ts";
 
@@ -53,11 +52,11 @@ export class Summary {
 
   /** One line for each session, then one of the totals. */
   json(): string {
-    const lines = this.#all().map((session) => jsonLine(session.json(), undefined));
+    const lines = this.#all().map((session) => JSON.stringify(session.json()));
     const files = [...this.#files].map(([file, { records }]) => ({ file, records }));
     const records = files.reduce((sum, file) => sum + file.records, 0);
     const total = { kind: "summary", files, records, sessions: lines.length, ...this.#total.json() };
-    return `${[...lines, jsonLine(total, undefined)].join("\n")}\n`;
+    return `${[...lines, JSON.stringify(total)].join("\n")}\n`;
   }
 
   text(): string {
@@ -150,6 +149,8 @@ class Session {
     return [this.stream === undefined ? "" : `${this.stream}`, ends, ...numbers.map(String), t.span()];
   }
 }
+
+type Json = { [key: string]: unknown };
 
 /** Counts of anything. */
 class Tally {
