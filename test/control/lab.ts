@@ -121,8 +121,18 @@ export class TestDaemon {
   async ask(line: string): Promise<string> {
     const reply = new Reply();
     const work = execute(line, this.#context(), reply);
-    for (let step = work?.next(); step && !step.done; step = work?.next()) await step.value;
+    for (let step = work?.next(); step && !step.done; step = work?.next()) await this.#settle(step.value);
     return reply.take();
+  }
+
+  /** What a command waits for may need the virtual scheduler. */
+  async #settle(promise: Promise<unknown> | undefined): Promise<void> {
+    let pending = promise !== undefined;
+    const over = (): void => {
+      pending = false;
+    };
+    promise?.then(over, over);
+    while (pending) await this.#lab.run(0);
   }
 
   /** A server for real sockets. */

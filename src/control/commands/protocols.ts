@@ -88,7 +88,9 @@ function parseReload(p: Parser, context: CommandContext): Action {
   return applying(context, what, (protocol) => {
     const outcome = context.target.reload(protocol, direction);
     if (outcome === "already disabled") return [8, "already disabled"];
-    return outcome === "reloading" ? [15, "reloading"] : undefined;
+    // What has no channels has nothing to do, and says that it does it.
+    const hasNone = protocol.state === "up" && protocol.channels.length === 0;
+    return outcome === "reloading" || hasNone ? [15, "reloading"] : undefined;
   });
 }
 
