@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import type { FibOptions, FibRepair, KernelRoute, RouteFailure } from "../../fib/index.ts";
+import type { FibOptions, FibRepair, RouteFailure } from "../../fib/index.ts";
 import { Errno, FakeKernel, Fib, RouteProtocol, RouteTable } from "../../fib/index.ts";
 import { formatPrefix } from "../../protocol/wire/address.ts";
 import { ip, lines, ours, prefix, rounds, via, wanted } from "./support.ts";
