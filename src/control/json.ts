@@ -6,54 +6,52 @@ import type { Reply } from "./reply.ts";
 
 export class JsonReply {
   readonly #reply: Reply;
-  /** Text that the next line begins with: a comma where one is due. */
-  #comma = "";
+  /** The last line, until it is known whether a comma belongs behind it. */
+  #held: string | undefined;
 
   constructor(reply: Reply) {
     this.#reply = reply;
-    this.#line("{");
+    this.#reply.line(CODE, "{");
   }
 
   field(name: string, value: unknown): void {
-    if (value === undefined) return;
-    this.#separate(`${JSON.stringify(name)}: `, JSON.stringify(value, replacer));
+    if (value !== undefined) this.#member(`${JSON.stringify(name)}: `, JSON.stringify(value, replacer));
   }
 
   /** Begins an array; its items follow one by one. */
   list(name: string): void {
-    this.#separate(`${JSON.stringify(name)}: `, "[");
-    this.#comma = "";
+    this.#flush(",");
+    this.#reply.line(CODE, `${JSON.stringify(name)}: [`);
   }
 
   item(value: unknown): void {
-    this.#separate("", JSON.stringify(value, replacer));
+    this.#member("", JSON.stringify(value, replacer));
   }
 
   endList(): void {
-    this.#line("]");
-    this.#comma = ",";
+    this.#flush("");
+    this.#held = "]";
   }
 
   end(): void {
-    this.#line("}");
+    this.#flush("");
+    this.#reply.line(CODE, "}");
     this.#reply.end(0);
   }
 
-  get size(): number {
-    return this.#reply.size;
-  }
-
   /** A client that reads lines takes none above 64 KiB: what is longer is broken where JSON allows it. */
-  #separate(head: string, body: string): void {
-    if (this.#comma) this.#line(",");
-    this.#comma = ",";
-    const text = head + body;
-    if (text.length <= LONGEST) return this.#line(text);
-    for (const piece of (head + JSON.stringify(JSON.parse(body), null, 1)).split("\n")) this.#line(piece);
+  #member(head: string, body: string): void {
+    this.#flush(",");
+    this.#held = head + body;
+    if (this.#held.length <= LONGEST) return;
+    const pieces = (head + JSON.stringify(JSON.parse(body), null, 1)).split("\n");
+    this.#held = pieces.pop();
+    for (const piece of pieces) this.#reply.line(CODE, piece);
   }
 
-  #line(text: string): void {
-    this.#reply.line(CODE, text);
+  #flush(comma: string): void {
+    if (this.#held !== undefined) this.#reply.line(CODE, this.#held + comma);
+    this.#held = undefined;
   }
 }
 

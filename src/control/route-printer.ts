@@ -61,6 +61,7 @@ export class RoutePrinter {
 
   static json(route: ShownRoute, table: string): unknown {
     const { attributes, source } = route;
+    const bgp = bgpAttributes(attributes);
     const custom = [...(attributes.custom?.keys() ?? [])];
     return {
       table,
@@ -79,7 +80,7 @@ export class RoutePrinter {
         weight: hop.weight,
         onlink: hop.onlink,
       })),
-      bgp: Object.fromEntries(bgpAttributes(attributes)),
+      bgp: bgp.length > 0 ? Object.fromEntries(bgp) : undefined,
       custom: custom.length > 0 ? custom : undefined,
     };
   }
