@@ -127,6 +127,7 @@ class ListenSocket {
     const { strict, local, port, iface } = this.#first;
     const { family } = this.#first.from;
     const options = {
+      ttl: 255, // a SYN-ACK must pass the neighbor's TTL check; accepted sockets get their own
       ...(this.#first.device !== undefined && { device: this.#first.device }),
       ...(this.#first.freeBind && { freeBind: true }),
     };

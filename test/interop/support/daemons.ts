@@ -150,7 +150,10 @@ export async function startExabgp(namespace: Namespace, conf: string): Promise<D
   writeFileSync(received, "");
   chmodSync(received, 0o666); // the helper runs as nobody
   const tee = join(directory, "tee.sh");
-  writeFileSync(tee, `#!/bin/sh\nexec cat >> ${received}\n`, { mode: 0o755 });
+  // Its standard output must stay open: exabgp takes a closed one for a death
+  writeFileSync(tee, `#!/bin/sh\nwhile read -r line; do printf '%s\\n' "$line" >> ${received}; done\n`, {
+    mode: 0o755,
+  });
   writeFileSync(join(directory, "exabgp.conf"), `process tee { run ${tee}; encoder json; }\n${conf}\n`);
   const env = {
     ...process.env,
