@@ -8,8 +8,8 @@ import type { Millis } from "./step.ts";
 
 /** Why a connection, or the session, ended. */
 export type Cause =
-  /** The words of the socket, as `Connection refused`. */
-  | { readonly type: "socket"; readonly text: string }
+  /** The words of the socket, as `Connection refused`; `mute`: the peer took the connection, but said nothing on it. */
+  | { readonly type: "socket"; readonly text: string; readonly mute?: true }
   | { readonly type: "received"; readonly code: number; readonly subcode: number; readonly data: Uint8Array }
   | { readonly type: "sent"; readonly error: NotificationError }
   /** An operator, a reload or a limit: `text` is for people; undefined leaves the last error alone. */

@@ -341,7 +341,7 @@ class Run {
     if (event.type === "open" && state.name === "OpenConfirm" && !this.#survives(slot, state)) {
       return this.#after(slot, before, { type: "collision" }, { type: "stopped" });
     }
-    this.#settle(slot, state, actions, causeOf(event, state, actions, text, data));
+    this.#settle(slot, state, actions, causeOf(before, event, state, actions, text, data));
   }
 
   /** We do not dial while the peer's own connection is nearly there. */
@@ -513,6 +513,7 @@ function preferred(slot: Slot, { localId, peerId, localAs, peerAs }: Session): b
 
 /** Undefined while the connection lives on. */
 function causeOf(
+  before: State,
   event: Event,
   state: State,
   actions: readonly Action[],
@@ -521,7 +522,8 @@ function causeOf(
 ): Cause | undefined {
   const notified = actions.find((action) => action.type === "notify");
   if (notified) return { type: "sent", error: notified.error };
-  if (event.type === "tcp-failed") return { type: "socket", text: text ?? "Connection closed" };
+  if (event.type === "tcp-failed")
+    return { type: "socket", text: text ?? "Connection closed", ...(before.name === "OpenSent" && { mute: true }) };
   if (event.type === "notification")
     return { type: "received", code: event.code, subcode: event.subcode, data: data ?? new Uint8Array(0) };
   return state.name === "Idle" ? { type: "socket", text: "Connection closed" } : undefined;

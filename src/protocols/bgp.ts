@@ -51,7 +51,10 @@ export class BgpProtocol implements Protocol, DynamicSession {
   // What is remembered of the past, for `show protocols all`
   #lastError: string | undefined;
   #cause: string | undefined;
+  /** The last error was a NOTIFICATION, from us or for us. */
+  #spoken = false;
   #message: string | undefined;
+  #switchedOff = false;
   #stopped: string;
   #listening: string | undefined;
   #logged: string | undefined;
@@ -103,6 +106,8 @@ export class BgpProtocol implements Protocol, DynamicSession {
 
   start(): void {
     if (this.state !== "down") return;
+    if (this.#switchedOff) this.#message = undefined; // `enable` brings its own
+    this.#switchedOff = false;
     this.#life.trace("states", "Starting");
     this.#life.set(this, "start");
     const context = this.#context;
@@ -191,7 +196,9 @@ export class BgpProtocol implements Protocol, DynamicSession {
   async #shutdown(reason: StopReason): Promise<void> {
     const session = this.#session;
     const live = session?.established;
-    if ("message" in reason && reason.message !== undefined) this.#message = reason.message;
+    // A client's switch has the last word, also if it has none (RFC 9003); a daemon that ends leaves it
+    if (reason.kind === "disable" || reason.kind === "restart") this.#message = reason.message;
+    this.#switchedOff = reason.kind === "disable";
     this.#life.trace("states", "Shutting down");
     if (this.state === "up") this.#life.set(this, "stop");
     this.#bfd?.close();
@@ -219,12 +226,13 @@ export class BgpProtocol implements Protocol, DynamicSession {
 
   #disable(cause: Cause): void {
     const why = whyDown(cause, this.#config);
-    const error = this.#lastError;
+    const [error, message] = [this.#lastError, this.#message];
     this.stop({ kind: "disable" }).catch((failure: unknown) =>
       this.#context.log("bug", `${this.name}: ${String(failure)}`),
     );
     this.#stopped = `disabled after an error${why ? `: ${why}` : ""}`;
     this.#lastError = error;
+    this.#message = message;
   }
 
   #changed(): void {
@@ -350,6 +358,7 @@ export class BgpProtocol implements Protocol, DynamicSession {
     this.#established = this.#context.clock.wall();
     this.#lastError = undefined;
     this.#cause = undefined;
+    this.#spoken = false;
     this.#logged = undefined;
     this.#frozen = this.#config;
     if (session.holdTime === 0)
@@ -405,8 +414,7 @@ export class BgpProtocol implements Protocol, DynamicSession {
   }
 
   #ended(cause: Cause, wait: Wait | undefined): void {
-    this.#lastError = lastError(cause) ?? this.#lastError;
-    this.#cause = whyDown(cause, this.#config) ?? this.#cause;
+    this.#blame(cause);
     this.#message = peerMessage(cause) ?? this.#message;
     if (wait?.kind === "error" && this.state === "start") this.#restarted();
     if (wait?.kind === "delay")
@@ -418,6 +426,18 @@ export class BgpProtocol implements Protocol, DynamicSession {
     this.#context.log(cause.type === "socket" || cause.type === "misc" ? "info" : "remote", `${this.name}: ${line}`, {
       protocol: this.name,
     });
+  }
+
+  /**
+   * What there is to say of the past. A peer that closes before it has said a word (it sits out its own error
+   * wait, say) tells nothing new: what was wrong between us is still what it told us, or we it, before.
+   */
+  #blame(cause: Cause): void {
+    const spoken = cause.type === "sent" || cause.type === "received";
+    if (this.#spoken && this.#lastError !== undefined && cause.type === "socket" && cause.mute) return;
+    this.#spoken = spoken;
+    this.#lastError = lastError(cause) ?? this.#lastError;
+    this.#cause = whyDown(cause, this.#config) ?? this.#cause;
   }
 
   #limit(hit: LimitHit): void {
