@@ -125,8 +125,7 @@ export class Daemon {
 
   /** Who switched a protocol off by the control socket, if that is what keeps it down. */
   disabledBy(protocol: Protocol): ClientState | undefined {
-    const state = this.#speaker.clientStates.get(protocol.config.name);
-    return state && !state.enabled && state.fileDisabled === protocol.config.disabled ? state : undefined;
+    return this.#speaker.disabledBy(protocol);
   }
 
   /** `configure`, `configure check`, SIGHUP: a file with errors changes nothing. */

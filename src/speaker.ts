@@ -151,6 +151,12 @@ export class Speaker {
     for (const { protocol } of [...this.#entries]) if (!this.isDisabled(protocol.config)) protocol.start();
   }
 
+  /** Who switched a protocol off by the control socket, if that is what keeps it down. */
+  disabledBy(protocol: Protocol): ClientState | undefined {
+    const state = this.#clients.get(protocol.config.name);
+    return state && !state.enabled && state.fileDisabled === this.#fileDisabled(protocol) ? state : undefined;
+  }
+
   /** What holds for a protocol now: a client's word, or the file's. */
   isDisabled(config: ProtocolConfig): boolean {
     const client = this.#clients.get(config.name);
@@ -275,8 +281,14 @@ export class Speaker {
     });
   }
 
+  /** What the file says now: `disabled` alone is no change that a protocol is told of. */
+  #fileDisabled({ config }: Protocol): boolean {
+    return this.#config.protocols.find(({ name }) => name === config.name)?.disabled ?? config.disabled;
+  }
+
   #remember(protocol: Protocol, enabled: boolean, by: Client): void {
-    const { disabled, name } = protocol.config;
+    const { name } = protocol.config;
+    const disabled = this.#fileDisabled(protocol);
     const at = this.#host.clock.wall();
     this.#clients.set(name, {
       enabled,
@@ -420,7 +432,7 @@ class ErrorThrottle {
   }
 
   report(log: Log, message: string, where: Place): void {
-    const text = `filters, line ${where.line}: ${message}`;
+    const text = where.line > 0 ? `filters, line ${where.line}: ${message}` : message;
     const key = `${where.file}:${where.line}:${where.column} ${message}`;
     const now = this.#host.clock.now();
     const last = this.#last.get(key);
