@@ -108,16 +108,13 @@ export class BgpExport {
   /** Attributes after the filter, before what the session adds; undefined: rejected. */
   filtered(slot: Slot, attrs: AttrId, source: RouteSource): RouteAttributes | undefined {
     const after = this.#filter(slot, this.input(attrs, source), source);
-    return after === this.#lazy.view ? this.#lazy.decoded : after;
+    return after === this.#lazy.view ? this.#lazy.whole() : after;
   }
 
   /** What the export filter sees: a MED from elsewhere does not go to another AS (RFC 4271 §5.1.4). */
   input(attrs: AttrId, source: RouteSource): RouteAttributes {
-    const { attributes: store } = this.#table.core;
-    const hasMed = (store.flags(attrs) & SetFlag.Med) !== 0;
-    if (source.kind === RouteKind.Bgp && !(hasMed && this.dropsMed)) return this.#lazy.of(attrs);
-    const stored = store.attributes(attrs);
-    const whole = source.kind === RouteKind.Bgp ? stored : this.#table.complete(stored, attrs, source.id);
+    if (source.kind === RouteKind.Bgp) return this.#lazy.of(attrs, this.dropsMed);
+    const whole = this.#table.complete(this.#table.core.attributes.attributes(attrs), attrs, source.id);
     if (!this.dropsMed || whole.multiExitDisc === undefined) return whole;
     const { multiExitDisc: _, ...rest } = whole;
     return rest;
@@ -193,7 +190,7 @@ export class BgpExport {
     const known = this.#finals.get(attrs, source.id);
     if (known !== UNDECIDED && known !== attrs) return known;
     const input = this.input(attrs, source);
-    const before = input === this.#lazy.view ? this.#lazy.decoded : input;
+    const before = input === this.#lazy.view ? this.#lazy.whole() : input;
     const final = this.finalize(before, before, attrs, source);
     const verdict = final ? this.#table.core.attributes.intern(final) : NO_ROUTE;
     this.#finals.put(attrs, source.id, verdict);

@@ -29,21 +29,31 @@ export class LazyAttributes {
   readonly #decode: (id: AttrId) => RouteAttributes;
   #id = 0 as AttrId;
   #decoded: RouteAttributes | undefined;
+  #hidesMed = false;
 
   constructor(decode: (id: AttrId) => RouteAttributes) {
     this.#decode = decode;
     const view = {};
     for (const key of KEYS) {
-      Object.defineProperty(view, key, { enumerable: true, configurable: false, get: () => this.decoded[key] });
+      const get = key === "multiExitDisc" ? () => (this.#hidesMed ? undefined : this.decoded[key]) : () => this.decoded[key];
+      Object.defineProperty(view, key, { enumerable: true, configurable: false, get });
     }
     this.view = view;
   }
 
-  /** The view, of this set from now on. */
-  of(id: AttrId): RouteAttributes {
+  /** The view, of this set from now on. @param hidesMed it shows none */
+  of(id: AttrId, hidesMed = false): RouteAttributes {
+    this.#hidesMed = hidesMed;
     this.#id = id;
     this.#decoded = undefined;
     return this.view;
+  }
+
+  /** What the view shows, as an object that stays. */
+  whole(): RouteAttributes {
+    if (!this.#hidesMed || this.decoded.multiExitDisc === undefined) return this.decoded;
+    const { multiExitDisc: _, ...rest } = this.decoded;
+    return rest;
   }
 
   get decoded(): RouteAttributes {

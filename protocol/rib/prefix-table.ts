@@ -2,7 +2,7 @@
  * All prefixes of one family that any table knows: prefix -> Slot, one row a prefix, shared by all tables.
  *
  * Open addressing over the rows: an index entry is the slot in its low bits and the hash's upper bits above them, so
- * that a miss seldom touches a row. Neighbouring prefixes share a run of eight entries: what one origin announces
+ * that a miss seldom touches a row. Neighbouring prefixes share a run of sixteen entries: what one origin announces
  * together lies together (bench/rib.ts, `insert`). The longest match asks the index once for each length in use.
  */
 import { type IpAddress, type Prefix, prefixOf } from "../wire/address.ts";
@@ -273,18 +273,31 @@ export class PrefixTable {
     this.#index[i] = (hash & ~mask) | slot;
   }
 
-  /** Twice the size, or the same without graves. */
+  /** Twice the size, or the same without graves. Rows are read in order, so that it is the index alone that is hopped over. */
   #rebuild(): void {
     const size = this.#size * 20 > (this.#mask + 1) * 7 ? (this.#mask + 1) * 2 : this.#mask + 1;
-    this.#index = new Uint32Array(size);
-    this.#mask = size - 1;
+    const index = new Uint32Array(size);
+    const mask = size - 1;
+    const { pages, stride } = this.#rows;
+    for (let first = 0; first < this.#limit; first += PAGE_MASK + 1) {
+      const page = pages[first >>> PAGE_BITS]!;
+      const rows = Math.min(PAGE_MASK + 1, this.#limit - first);
+      for (let row = 0, at = 0; row < rows; row++, at += stride) {
+        if (page[at] === 0) continue;
+        const hash = this.#hashAt(page, at);
+        let i = hash & mask;
+        while (index[i] !== 0) i = (i + 1) & mask;
+        index[i] = (hash & ~mask) | (first + row);
+      }
+    }
+    this.#index = index;
+    this.#mask = mask;
     this.#graves = 0;
-    for (let slot = 1; slot < this.#limit; slot++) if (this.isUsed(slot)) this.#enter(slot, this.#rowHash(slot));
   }
 
   #remove(slot: number, page: Int32Array, at: number): void {
     const length = page[at]! & LENGTH_MASK;
-    this.#leave(slot, this.#rowHash(slot));
+    this.#leave(slot, this.#hashAt(page, at));
     page[at] = 0;
     page[at + 1] = this.#free;
     this.#free = slot;
@@ -318,9 +331,7 @@ export class PrefixTable {
     this.#free = 0;
   }
 
-  #rowHash(slot: number): number {
-    const page = this.#rows.pages[slot >>> PAGE_BITS]!;
-    const at = (slot & PAGE_MASK) * this.#rows.stride;
+  #hashAt(page: Int32Array, at: number): number {
     const length = page[at]! & LENGTH_MASK;
     if (!this.#six) return this.#hash4(page[at + 1]!, length);
     return this.#hash6(page[at + 1]!, page[at + 2]!, page[at + 3]!, page[at + 4]!, length);
@@ -332,7 +343,7 @@ export class PrefixTable {
 
   #hash4(w0: number, length: number): number {
     const value = length === 0 ? 0 : w0 >>> (32 - length);
-    return (mix(Math.imul(value >>> 3, 33) + length + this.#seed) << 3) | (value & 7);
+    return (mix(Math.imul(value >>> 4, 33) + length + this.#seed) << 4) | (value & 15);
   }
 
   #hash6(w0: number, w1: number, w2: number, w3: number, length: number): number {

@@ -40,6 +40,13 @@ export class RibCore {
   readonly #epoch: number;
   readonly #retired: number[] = [];
   #next = 1;
+  #ticked = false;
+  readonly #turn: RibJob = {
+    step: () => {
+      this.#ticked = false;
+      return false;
+    },
+  };
   /** The wall clock as of the last `tick`, cut in two: milliseconds since the speaker began. */
   sinceLow = 0;
   sinceHigh = 0;
@@ -59,8 +66,11 @@ export class RibCore {
     return table;
   }
 
-  /** Reads the clock for the routes that come in now. */
+  /** Reads the clock for the routes that come in now; once a turn, since clocks may be slow. */
   tick(): void {
+    if (this.#ticked) return;
+    this.#ticked = true;
+    this.env.wake(this.#turn);
     const since = Math.max(0, Math.floor(this.env.wall() - this.#epoch));
     this.sinceLow = since | 0;
     this.sinceHigh = Math.min(255, Math.floor(since / 2 ** 32));
