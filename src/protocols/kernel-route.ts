@@ -30,9 +30,10 @@ export function toKernelRoute(
   interfaces: Interfaces,
 ): WantedRoute | undefined {
   const kind = attributes.dest ?? "unicast";
-  const nextHops = kind === "unicast" ? (attributes.nextHops ?? []).flatMap((hop) => toHop(hop, interfaces)) : [];
+  const nextHops = kind === "unicast" ? toHops(attributes.nextHops ?? [], interfaces) : [];
   if (kind === "unicast" && nextHops.length === 0) return undefined;
-  const krt = attributes.kernel ?? {};
+  const krt = attributes.kernel;
+  if (!krt) return { prefix, metric, kind, nextHops }; // nearly all: a full table is installed this way
   const number = (name: string): number | undefined => (typeof krt[name] === "number" ? krt[name] : undefined);
   const prefSrc = krt.krt_prefsrc;
   const metrics: Record<string, number> = {};
@@ -69,18 +70,23 @@ export function fromKernelRoute(route: KernelRoute, interfaces: Interfaces): Rou
   return { dest: route.kind as Destination, kernel, ...(nextHops.length > 0 ? { nextHops } : {}) };
 }
 
-function toHop(hop: NextHop, interfaces: Interfaces): KernelNextHop[] {
-  const view = hop.iface === undefined ? undefined : interfaces.byName(hop.iface);
-  if (hop.iface !== undefined && !view?.link.adminUp) return [];
-  if (!view && !hop.gateway) return [];
-  return [
-    {
-      ...optional("gateway", hop.gateway),
-      ...optional("link", view?.index),
-      ...optional("weight", hop.weight),
-      ...(hop.onlink ? { onlink: true } : {}),
-    },
-  ];
+function toHops(hops: readonly NextHop[], interfaces: Interfaces): KernelNextHop[] {
+  const result: KernelNextHop[] = [];
+  for (const hop of hops) {
+    const { gateway, iface, weight, onlink } = hop;
+    const view = iface === undefined ? undefined : interfaces.byName(iface);
+    if (iface !== undefined && !view?.link.adminUp) continue;
+    if (gateway && view && weight === undefined && !onlink) result.push({ gateway, link: view.index });
+    else if (gateway || view) {
+      result.push({
+        ...optional("gateway", gateway),
+        ...optional("link", view?.index),
+        ...optional("weight", weight),
+        ...(onlink ? { onlink } : {}),
+      });
+    }
+  }
+  return result;
 }
 
 function fromHop(hop: KernelNextHop, interfaces: Interfaces): NextHop {

@@ -8,6 +8,7 @@
 import { Fib, type KernelRoute, type RouteFailure } from "../../fib/index.ts";
 import type { Channel } from "../../protocol/rib/channel.ts";
 import type { ExportChange } from "../../protocol/rib/exporter.ts";
+import type { Slot } from "../../protocol/rib/route.ts";
 import { formatPrefix, type Prefix } from "../../protocol/wire/address.ts";
 import type { DebugFlag, KernelConfig } from "../config/schema.ts";
 import type { Job, Millis, Timer } from "../host.ts";
@@ -26,7 +27,7 @@ export class KernelProtocol implements Protocol {
   readonly #context: ProtocolContext;
   #fib: Fib | undefined;
   /** What is exported, and under which metric; undefined: dormant, no interface leads there now. */
-  readonly #exported = new Map<string, { readonly change: ExportChange; readonly metric: number | undefined }>();
+  readonly #exported = new Map<Slot, { readonly change: ExportChange; readonly metric: number | undefined }>();
   #scanTimer: Timer | undefined;
   #sweepTimer: Timer | undefined;
   #sweepBy: Millis = 0;
@@ -125,7 +126,8 @@ export class KernelProtocol implements Protocol {
 
   /** Why a route is not in the kernel, in the kernel's words; for `why`. */
   failure(prefix: Prefix): RouteFailure | undefined {
-    const metric = this.#exported.get(formatPrefix(prefix))?.metric;
+    const slot = this.channels[0]?.table.find(prefix);
+    const metric = slot === undefined ? undefined : this.#exported.get(slot)?.metric;
     return metric === undefined ? undefined : this.#fib?.status(prefix, metric).failure;
   }
 
@@ -183,12 +185,11 @@ export class KernelProtocol implements Protocol {
   }
 
   #export(change: ExportChange): void {
-    const key = formatPrefix(change.net);
-    const old = this.#exported.get(key)?.metric;
-    const { attributes } = change;
+    const { attributes, slot } = change;
+    const old = this.#exported.get(slot)?.metric;
     const wanted = attributes && toKernelRoute(change.net, attributes, this.#config.metric, this.#context.interfaces);
-    if (attributes) this.#exported.set(key, { change, metric: wanted?.metric });
-    else this.#exported.delete(key);
+    if (attributes) this.#exported.set(slot, { change, metric: wanted?.metric });
+    else this.#exported.delete(slot);
     if (old !== undefined && old !== wanted?.metric) this.#fib?.unset(change.net, old);
     if (wanted) this.#fib?.set(wanted);
   }
