@@ -71,7 +71,7 @@ export class RoutePrinter {
       stale: route.stale || undefined,
       since: isoTime(route.since),
       preference: attributes.preference ?? source.preference,
-      igpMetric: route.igpMetric ?? attributes.igpMetric,
+      igpMetric: route.igpMetric,
       destination: attributes.dest ?? "unicast",
       from: attributes.from ? formatAddress(attributes.from) : source.peer && formatAddress(source.peer.address),
       nextHops: attributes.nextHops?.map((hop) => ({

@@ -102,7 +102,9 @@ describe("configure", () => {
   test("what is not confirmed in time is undone, and who asked for it hears so", async () => {
     await daemon.ask('configure "/etc/bird/filter.conf" timeout 2');
     await lab.run(1900);
-    expect(await daemon.ask("configure status")).toBe("0003-Daemon is up and running\n0022-Undo scheduled in 1 s\n0000 \n");
+    expect(await daemon.ask("configure status")).toBe(
+      "0003-Daemon is up and running\n0022-Undo scheduled in 1 s\n0000 \n",
+    );
     expect(daemon.told).toEqual([]);
     await lab.run(200);
     expect(daemon.told).toEqual(["Config timeout expired, starting undo"]);

@@ -234,13 +234,13 @@ export function helpText(words: readonly string[]): string {
   const done: string[] = [];
   for (const word of words) {
     const found = matching(node, word);
-    if (found.length !== 1) break;
-    const [name, child] = found[0] as [string, Node];
-    done.push(name);
-    node = child;
+    const [first, second] = found;
+    if (second) return found.flatMap(([name, child]) => rowsOf(child, [...done, name])).join("");
+    if (!first) return node.entry ? rowsOf(node, done).join("") : "No such command. Press `?' for help.\n";
+    done.push(first[0]);
+    node = first[1];
   }
-  const rows = words.length > done.length && !node.entry ? [] : rowsOf(node, done);
-  return rows.length > 0 ? rows.join("") : "No such command. Press `?' for help.\n";
+  return rowsOf(node, done).join("");
 }
 
 /** Completions of the last word of a line, and that word. */
