@@ -32,6 +32,7 @@ export class KernelProtocol implements Protocol {
   #sweepTimer: Timer | undefined;
   #sweepBy: Millis = 0;
   #listening: { close(): void } | undefined;
+  #soon = false;
   readonly #job: Job = { step: () => this.#drain() };
 
   constructor(config: KernelConfig, context: ProtocolContext) {
@@ -40,7 +41,7 @@ export class KernelProtocol implements Protocol {
     this.#context = context;
     this.#life = new Lifecycle(config, context);
     this.channels = config.channels.map((channel) => channelFor(context, config, channel));
-    for (const channel of this.channels) channel.onExport = () => this.#exportNow();
+    for (const channel of this.channels) channel.onExport = () => this.#exportSoon();
   }
 
   get config(): KernelConfig {
@@ -171,7 +172,16 @@ export class KernelProtocol implements Protocol {
     this.#sweepWhenComplete();
   }
 
-  /** Small changes go out in this turn: a best-path change is in the kernel within a millisecond. */
+  /** At the end of this turn: one change is in the kernel within a millisecond, the many of an UPDATE together. */
+  #exportSoon(): void {
+    if (this.#soon) return;
+    this.#soon = true;
+    queueMicrotask(() => {
+      this.#soon = false;
+      this.#exportNow();
+    });
+  }
+
   #exportNow(): void {
     if (this.state === "up" && this.#drain()) this.#context.scheduler.run(this.#job);
   }
