@@ -3,11 +3,10 @@
  * written. Static ones every route has; dynamic ones may be absent, which reads as void, but for paths
  * and lists, which read as empty.
  */
-import type { AsPath } from "../codec/as-path.ts";
 import { type Destination, type NextHop, RouteKind } from "../rib/route.ts";
 import type { IpAddress } from "../wire/address.ts";
 import { Fault } from "./error.ts";
-import { type MutableAttributes, NO_ADDRESS, type Run } from "./run.ts";
+import { EMPTY_LIST, type MutableAttributes, NO_ADDRESS, type Run } from "./run.ts";
 import { T, type Token, type TokenName } from "./tokens.ts";
 import { DESTINATIONS, SCOPE_UNIVERSE, Type } from "./types.ts";
 
@@ -90,7 +89,9 @@ function kernel(name: string, type: Type): RouteAttribute {
 }
 
 function emptyOf(type: Type): unknown {
-  return type === Type.Path || type === Type.Clist || type === Type.Eclist || type === Type.Lclist ? EMPTY : undefined;
+  return type === Type.Path || type === Type.Clist || type === Type.Eclist || type === Type.Lclist
+    ? EMPTY_LIST
+    : undefined;
 }
 
 function fixed(row: Omit<RouteAttribute, "access" | "voidable">): RouteAttribute {
@@ -117,12 +118,9 @@ function changeHops(run: Run, change: Partial<NextHop>): void {
   );
 }
 
-const EMPTY: readonly never[] = [];
 /** MPLS_NULL: what a next hop without labels has. */
 const NO_LABEL = 3;
 const MAX_LABEL = 0xf_ffff;
-
-export const EMPTY_PATH: AsPath = EMPTY;
 
 const STATIC: { readonly [K in TokenName]?: RouteAttribute } = {
   NET: fixed({ name: "net", type: Type.Net, depends: "net", get: (run) => run.net }),
@@ -200,9 +198,9 @@ const STATIC: { readonly [K in TokenName]?: RouteAttribute } = {
     type: Type.Int,
     depends: "source",
     get: (run) => run.attrs.preference ?? run.source?.preference ?? 0,
+    // Silently cut, as in bird.
     set: (run, value: number) => {
-      if (value > 0xffff) throw new Fault("Setting preference value out of bounds");
-      run.own().preference = value;
+      run.own().preference = value & 0xffff;
     },
   }),
   GW_MPLS: fixed({

@@ -20,7 +20,7 @@ import {
 } from "./compile-term.ts";
 import type { Place, Variable } from "./place.ts";
 import type { Run } from "./run.ts";
-import { ValueSet } from "./sets.ts";
+import { IntervalTree } from "./sets.ts";
 import type { FunctionDefinition, Statement, Term } from "./tree.ts";
 import { Type, typeName } from "./types.ts";
 import { formatValue } from "./values.ts";
@@ -225,17 +225,24 @@ function compileReturn(
 
 function compileCase(statement: Statement & { readonly kind: "case" }, context: Context, returns?: Returns): Step {
   const { get, type } = compileTerm(statement.term, context);
-  const branches = statement.branches.map(({ labels, body }) => ({
-    set: new ValueSet(labels),
-    step: compileStatement(body, context, returns),
-  }));
+  const steps = statement.branches.map(({ body }) => compileStatement(body, context, returns));
+  const labels = statement.branches.flatMap((branch, i) =>
+    branch.labels.map((label) => ({ ...label, step: steps[i] })),
+  );
+  const trees = new Map(
+    [...new Set(labels.map((label) => label.type))].map((labelType) => {
+      const tree = new IntervalTree(
+        labelType,
+        labels.filter((label) => label.type === labelType),
+      );
+      return [labelType, tree];
+    }),
+  );
   const otherwise = statement.otherwise ? compileStatement(statement.otherwise, context, returns) : () => NEXT;
   return (run) => {
     const typed = typedOf(get(run), type);
-    if (typed.type !== Type.Void) {
-      for (const { set, step } of branches) if (set.has(typed.type, typed.value)) return step(run);
-    }
-    return otherwise(run);
+    const found = trees.get(typed.type)?.find(typed.value);
+    return (found?.step ?? otherwise)(run);
   };
 }
 
@@ -309,21 +316,65 @@ export function compileFunction(definition: FunctionDefinition, context: Context
   const type = returns.types.size === 1 && only !== undefined ? only : Type.Void;
   returns.typed = type === Type.Void;
   const { parameters } = definition;
+  const body = { step, variables: variablesOf(definition), place: definition.place, depth: 0 };
   const enter = (run: Run, args: readonly Thunk[]): number => {
     // All arguments first: one may call this very function.
-    if (args.length === 1) {
-      const value = (args[0] as Thunk)(run);
-      (parameters[0] as Variable).value = value;
-    } else if (args.length > 1) {
-      const values = args.map((get) => get(run));
-      for (let i = 0; i < values.length; i++) (parameters[i] as Variable).value = values[i];
-    }
-    run.result = undefined;
-    const signal = step(run);
-    return signal === RETURNED ? NEXT : signal;
+    const values = args.map((get) => get(run));
+    if (body.depth > 0) return enterAgain(run, body, parameters, values);
+    for (let i = 0; i < values.length; i++) (parameters[i] as Variable).value = values[i];
+    return runBody(run, body);
   };
   return { enter, type, voidable: voidable || type === Type.Void };
 }
+
+interface Body {
+  readonly step: Step;
+  readonly variables: readonly Variable[];
+  readonly place: Place;
+  /** How many calls of it are running. */
+  depth: number;
+}
+
+function runBody(run: Run, body: Body): number {
+  run.result = undefined;
+  body.depth++;
+  try {
+    const signal = body.step(run);
+    return signal === RETURNED ? NEXT : signal;
+  } finally {
+    body.depth--;
+  }
+}
+
+/** A call from inside: what the outer one has in its variables comes back behind it. */
+function enterAgain(run: Run, body: Body, parameters: readonly Variable[], values: readonly unknown[]): number {
+  if (body.depth >= DEEPEST_RECURSION) throw new RunFault("Function calls itself too deep", body.place);
+  const saved = body.variables.map((variable) => variable.value);
+  for (let i = 0; i < values.length; i++) (parameters[i] as Variable).value = values[i];
+  try {
+    return runBody(run, body);
+  } finally {
+    for (const [i, variable] of body.variables.entries()) variable.value = saved[i];
+  }
+}
+
+/** Every variable that a function declares, in whatever block. */
+function variablesOf(definition: FunctionDefinition): Variable[] {
+  const variables = new Set(definition.parameters);
+  const visit = (statement: Statement): void => {
+    if (statement.kind === "declare" || statement.kind === "for") variables.add(statement.variable);
+    if (statement.kind === "block") statement.body.forEach(visit);
+    if (statement.kind === "if") for (const { body } of statement.branches) visit(body);
+    if (statement.kind === "case") for (const { body } of statement.branches) visit(body);
+    if (statement.kind === "for") visit(statement.body);
+    if ((statement.kind === "if" || statement.kind === "case") && statement.otherwise) visit(statement.otherwise);
+  };
+  visit(definition.body);
+  return [...variables];
+}
+
+/** Each call takes a dozen frames of the stack. */
+const DEEPEST_RECURSION = 128;
 
 /** Whether control never comes out at the end. */
 function alwaysEnds(statement: Statement): boolean {

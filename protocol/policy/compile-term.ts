@@ -4,17 +4,19 @@
  * absent), the value is checked, and what does not fit is a `RunFault` with the place in the filter.
  */
 import type { AsPath } from "../codec/as-path.ts";
+import type { LargeCommunity } from "../codec/community.ts";
 import type { Prefix } from "../wire/address.ts";
-import { EMPTY_PATH } from "./attributes.ts";
 import { maskItem } from "./checker.ts";
 import { Fault } from "./error.ts";
-import type { Instruction, Resolution } from "./instruction.ts";
+import type { Instruction } from "./instruction.ts";
 import { INSTRUCTIONS } from "./instructions.ts";
 import { type PathMask, type PathMaskItem, pathMask } from "./path-mask.ts";
 import type { Place } from "./place.ts";
-import type { Run } from "./run.ts";
+import type { PrefixSet } from "./prefix-set.ts";
+import { EMPTY_LIST, type Run } from "./run.ts";
+import type { ValueSet } from "./sets.ts";
 import type { Constant, FunctionDefinition, Term } from "./tree.ts";
-import { RoaState, Type, typeName } from "./types.ts";
+import { isNumeric, RoaState, Type, typeName } from "./types.ts";
 import type { Typed } from "./values.ts";
 
 export type Thunk = (run: Run) => unknown;
@@ -150,7 +152,7 @@ function compileApply(instruction: Instruction, args: readonly Term[], place: Pl
     return { get, type, voidable: false };
   }
   const run = SAFE.has(instruction.name) ? resolution.run : guarded(resolution.run, place);
-  const direct = compileDirect(instruction, resolution, parts);
+  const direct = compileDirect(instruction, parts);
   const get = parts.some((part) => part.voidable)
     ? withVoid(run, parts, (values) => slow(values).value)
     : (direct ?? bare(run, parts));
@@ -210,11 +212,7 @@ function withVoid(
 }
 
 /** Closures for what filters do most, without the detour over the instruction. */
-function compileDirect(
-  instruction: Instruction,
-  resolution: Resolution,
-  parts: readonly Compiled[],
-): Thunk | undefined {
+function compileDirect(instruction: Instruction, parts: readonly Compiled[]): Thunk | undefined {
   const [first, second] = parts;
   if (!first || !second || !("constant" in second)) return undefined;
   const { get } = first;
@@ -227,12 +225,29 @@ function compileDirect(
     const { matches } = constant as PathMask;
     return (run) => matches(get(run) as AsPath);
   }
-  if (instruction === INSTRUCTIONS.MATCH && resolution.type === Type.Bool) {
-    const test = resolution.run as (value: unknown, set: unknown) => boolean;
-    return (run) => test(get(run), constant);
+  if (instruction === INSTRUCTIONS.MATCH && second.type === Type.Set) {
+    return compileSetMatch(first, constant as ValueSet);
+  }
+  if (instruction === INSTRUCTIONS.MATCH && second.type === Type.PrefixSet) {
+    const set = constant as PrefixSet;
+    return (run) => set.matches(get(run) as Prefix);
   }
   return undefined;
 }
+
+/** Where the set suits the type, nothing can go wrong any more. */
+function compileSetMatch({ get, type }: Compiled, set: ValueSet): Thunk | undefined {
+  if (type === Type.Clist && CLIST_ELEMENTS.has(set.type ?? Type.Void)) {
+    return (run) => set.hasAnyOf(get(run) as readonly number[]);
+  }
+  if (type === Type.Path && set.type === Type.Int) return (run) => set.hasAnyAs(get(run) as AsPath);
+  if (type === Type.Lclist && set.type === Type.Lc) return (run) => set.hasAny(get(run) as readonly LargeCommunity[]);
+  if (type !== set.type || !isNumeric(type)) return undefined;
+  const test = set.numberTest();
+  return (run) => test(get(run) as number);
+}
+
+const CLIST_ELEMENTS: ReadonlySet<Type> = new Set([Type.Pair, Type.Quad, Type.Ip]);
 
 /** Types whose values `===` compares as bird does. */
 const PRIMITIVE: ReadonlySet<Type> = new Set([
@@ -255,7 +270,7 @@ function compileDefined(term: Term, context: Context): Compiled {
   return {
     get: (run) => {
       const value = get(run);
-      return value !== undefined && value !== EMPTY_PATH;
+      return value !== undefined && value !== EMPTY_LIST;
     },
     type: Type.Bool,
     voidable: false,
@@ -366,10 +381,11 @@ function compileMask(term: Term & { readonly kind: "mask" }, context: Context): 
 
 /** RFC 6811. A route without AS_PATH has no origin to check: BIRD calls that a run-time error. */
 function compileRoa(term: Term & { readonly kind: "roa" }, context: Context): Compiled {
-  const { table, place } = term;
+  const { table, place, isRoa } = term;
   context.facts.impure = true;
   const [net, asn] = term.args.map((arg) => compileTerm(arg, context));
   const check = (run: Run, prefix: Prefix, origin: number): number => {
+    if (!isRoa) throw new RunFault("Table type must be either ROA4 or ROA6", place);
     // Prefixes of no IP family are never covered.
     return "text" in prefix ? RoaState.Unknown : run.env.roaCheck(table, prefix, origin);
   };
@@ -408,8 +424,6 @@ const SAFE: ReadonlySet<string> = new Set([
   "NEQ",
   "LT",
   "LTE",
-  "MATCH",
-  "NOT_MATCH",
   "LC_CONSTRUCT",
   "TYPE",
   "IS_V4",

@@ -19,6 +19,7 @@ import { filterKey } from "./key.ts";
 import type { Place } from "./place.ts";
 import { type FilterEnv, Run } from "./run.ts";
 import type { FunctionDefinition, Statement, Term } from "./tree.ts";
+import { Type } from "./types.ts";
 import type { Typed } from "./values.ts";
 
 export type { FilterEnv } from "./run.ts";
@@ -93,6 +94,9 @@ export function evaluateTerm(term: Term, env: FilterEnv): Typed {
   const run = new Run(undefined, NO_ATTRIBUTES, undefined, env);
   try {
     return typedOf(get(run), type);
+  } catch (thrown) {
+    if (thrown === EXIT) throw new RunFault("No verdict can be given here", NOWHERE);
+    throw thrown;
   } finally {
     if (run.text !== "") flush(run);
   }
@@ -143,7 +147,10 @@ function execute(step: Step, run: Run): number {
   } catch (thrown) {
     if (thrown === EXIT) signal = run.signal;
     else if (thrown instanceof RunFault) {
-      run.env.error(`filters, line ${thrown.place.line}: ${thrown.message}`, thrown.place);
+      run.env.error(thrown.message, thrown.place);
+      signal = REJECTED;
+    } else if (thrown instanceof RangeError) {
+      run.env.error("Stack overflow", NOWHERE);
       signal = REJECTED;
     } else throw thrown;
   }
@@ -152,18 +159,18 @@ function execute(step: Step, run: Run): number {
 }
 
 /** Functions are compiled once, with what they do beside their result. */
-const functions = new WeakMap<FunctionDefinition, { readonly compiled: CompiledFunction; readonly facts: Facts }>();
+const functions = new WeakMap<FunctionDefinition, KnownFunction>();
+
+interface KnownFunction {
+  readonly compiled: CompiledFunction;
+  readonly facts: Facts;
+}
 
 function contextFor(facts: Facts): Context {
   return {
     facts,
     functionOf: (definition) => {
-      let known = functions.get(definition);
-      if (!known) {
-        const own = noFacts();
-        known = { compiled: compileFunction(definition, contextFor(own)), facts: own };
-        functions.set(definition, known);
-      }
+      const known = functions.get(definition) ?? compileNew(definition);
       facts.readsNet ||= known.facts.readsNet;
       facts.readsSource ||= known.facts.readsSource;
       facts.impure ||= known.facts.impure;
@@ -171,6 +178,27 @@ function contextFor(facts: Facts): Context {
       return known.compiled;
     },
   };
+}
+
+/** Calls of itself inside a function go through what stands here until it is compiled. */
+function compileNew(definition: FunctionDefinition): KnownFunction {
+  const facts = noFacts();
+  let compiled: CompiledFunction | undefined;
+  const itself: CompiledFunction = {
+    type: Type.Void,
+    voidable: true,
+    enter: (run, args) => {
+      const { enter, type } = compiled as CompiledFunction;
+      const signal = enter(run, args);
+      if (type !== Type.Void && run.result !== undefined) run.result = { type, value: run.result };
+      return signal;
+    },
+  };
+  functions.set(definition, { compiled: itself, facts });
+  compiled = compileFunction(definition, contextFor(facts));
+  const known = { compiled, facts };
+  functions.set(definition, known);
+  return known;
 }
 
 function noFacts(): Facts {

@@ -39,7 +39,7 @@ const KINDS: readonly ListKind[] = [
       if (type === Type.Pair || type === Type.Quad) return same;
       return type === Type.Ip ? (value) => ipv4Word(value as IpAddress) : undefined;
     },
-    inSet: (set, value) => set.hasNumber(Type.Pair, value as number) || set.hasNumber(Type.Quad, value as number),
+    inSet: (set, value) => set.hasAnyOf([value as number]),
     fits: (set) => set.type === undefined || PAIR_LIKE.has(set.type),
   },
   {
@@ -138,7 +138,7 @@ function resolvePath(type: Type | undefined, keep: boolean, otherwise: string): 
     type: Type.Path,
     run: (path: AsPath, set: ValueSet) => {
       if (set.type !== undefined && set.type !== Type.Int) return fail(otherwise);
-      const test = set.numberTest(Type.Int);
+      const test = set.numberTest();
       return selected(path, (asn) => test(asn) === keep);
     },
   };

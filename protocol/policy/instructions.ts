@@ -11,8 +11,9 @@ import { type IpAddress, prefixOf, width } from "../wire/address.ts";
 import { Fault } from "./error.ts";
 import type { Instruction, Resolution } from "./instruction.ts";
 import { LIST_INSTRUCTIONS } from "./instructions-list.ts";
-import { matchResolution } from "./match.ts";
-import { compareScalars, type OtherNet } from "./scalars.ts";
+import { matchResolution, Unsuited } from "./match.ts";
+import { EMPTY_LIST } from "./run.ts";
+import { compareScalars, isOrdered, type OtherNet } from "./scalars.ts";
 import { NetTypeNumber, Type } from "./types.ts";
 import { formatValue, sameValue } from "./values.ts";
 
@@ -32,14 +33,18 @@ function byType(
   return { name, args: [Type.Void], result, mismatch, resolve: ([type]) => table.get(type as Type) };
 }
 
+/** @param test by bird's order of the two: -1, 0, 1, and for strings the distance of the letters that differ */
 function ordering(name: string, test: (order: number) => boolean): Instruction {
   const mismatch = "Can't compare values of incompatible types";
   const resolve = ([a, b]: readonly Type[]): Resolution | undefined => {
+    // Void comes before all else.
+    if (a === Type.Void || b === Type.Void) return fixedOrder(test, a === b ? 0 : a === Type.Void ? -1 : 1);
     if (a === Type.Quad && b === Type.Ip) return order(Type.Quad, test, same, quad);
     if (a === Type.Ip && b === Type.Quad) return order(Type.Quad, test, quad, same);
-    if (a !== b || a === undefined || a === Type.Void) return undefined;
-    if (compareScalars(a, 0, 0) === undefined && !ORDERED.has(a)) return undefined;
-    return order(a, test, same, same);
+    if (a !== b || a === undefined || !isOrdered(a)) return undefined;
+    if (a !== Type.String) return order(a, test, same, same);
+    // As bird has it, which takes strcmp for one of -1, 0 and 1.
+    return { type: Type.Bool, run: (x: string, y: string) => test(distance(x, y)) };
   };
   return { name, args: [Type.Void, Type.Void], result: Type.Bool, sameTypes: true, mismatch, resolve };
 }
@@ -47,13 +52,22 @@ function ordering(name: string, test: (order: number) => boolean): Instruction {
 type Convert = (value: unknown) => unknown;
 
 function order(type: Type, test: (order: number) => boolean, left: Convert, right: Convert): Resolution {
-  return { type: Type.Bool, run: (a, b) => test(compareScalars(type, left(a), right(b)) ?? 0) };
+  return { type: Type.Bool, run: (a, b) => test(Math.sign(compareScalars(type, left(a), right(b)) ?? 0)) };
+}
+
+function fixedOrder(test: (order: number) => boolean, sign: number): Resolution {
+  return { type: Type.Bool, run: () => test(sign) };
+}
+
+function distance(a: string, b: string): number {
+  for (let i = 0; ; i++) {
+    const difference = (a.charCodeAt(i) || 0) - (b.charCodeAt(i) || 0);
+    if (difference !== 0 || i >= a.length) return difference;
+  }
 }
 
 const same: Convert = (value) => value;
 const quad: Convert = (value) => (value as IpAddress).w0;
-/** Ordered types whose comparison looks inside. */
-const ORDERED: ReadonlySet<Type> = new Set([Type.Ip, Type.Net, Type.Ec, Type.Lc, Type.Rd, Type.String]);
 
 function equality(name: string, wanted: boolean): Instruction {
   const resolve = ([a, b]: readonly Type[]): Resolution => {
@@ -65,11 +79,24 @@ function equality(name: string, wanted: boolean): Instruction {
 
 function matching(name: string, wanted: boolean, mismatch: string): Instruction {
   const resolve = ([a, b]: readonly Type[]): Resolution | undefined => {
-    const run = matchResolution(a ?? Type.Void, b ?? Type.Void);
-    if (!run) return undefined;
-    return { type: Type.Bool, run: wanted ? run : (x, y) => !run(x, y) };
+    const test = matchResolution(a ?? Type.Void, b ?? Type.Void);
+    if (!test) return undefined;
+    const run = wanted ? test : (x: never, y: never): boolean => !test(x, y);
+    if (b !== Type.Set && a !== Type.Ip) return { type: Type.Bool, run };
+    return { type: Type.Bool, run: telling(run, mismatch) };
   };
   return { name, args: [Type.Void, Type.Void], result: Type.Bool, mismatch, resolve };
+}
+
+/** Sets and lists say only while running that they do not suit. */
+function telling(test: (x: never, y: never) => boolean, mismatch: string): (x: never, y: never) => boolean {
+  return (x, y) => {
+    try {
+      return test(x, y);
+    } catch (thrown) {
+      throw thrown instanceof Unsuited ? new Fault(mismatch) : thrown;
+    }
+  };
 }
 
 /** An extended community's subtype: route target, route origin, or any other; generic is the whole upper word. */
@@ -155,7 +182,9 @@ function last(path: AsPath): number {
 }
 
 function mask(ip: IpAddress, length: number): IpAddress {
-  const { family, w0, w1, w2, w3 } = prefixOf(ip, Math.min(length, width(ip.family)));
+  // Beyond its width bird's shift starts over.
+  const bits = length > width(ip.family) && ip.family === 4 ? ((length - 1) & 31) + 1 : length;
+  const { family, w0, w1, w2, w3 } = prefixOf(ip, Math.min(bits, width(ip.family)));
   return { family, w0, w1, w2, w3 };
 }
 
@@ -209,8 +238,8 @@ export const INSTRUCTIONS: { readonly [K in InstructionName]: Instruction } = {
   NOT: plain("NOT", [Bool], Bool, (a: boolean) => !a),
   EQ: equality("EQ", true),
   NEQ: equality("NEQ", false),
-  LT: ordering("LT", (sign) => sign < 0),
-  LTE: ordering("LTE", (sign) => sign <= 0),
+  LT: ordering("LT", (sign) => sign === -1),
+  LTE: ordering("LTE", (sign) => sign !== 1),
   MATCH: matching("MATCH", true, "~ applied on unknown type pair"),
   NOT_MATCH: matching("NOT_MATCH", false, "!~ applied on unknown type pair"),
   DEFINED: {
@@ -218,7 +247,10 @@ export const INSTRUCTIONS: { readonly [K in InstructionName]: Instruction } = {
     args: [Void],
     result: Bool,
     mismatch: "",
-    resolve: ([type]: readonly Type[]): Resolution => ({ type: Bool, run: () => type !== Void }),
+    resolve: ([type]: readonly Type[]): Resolution => ({
+      type: Bool,
+      run: (value: unknown) => type !== Void && value !== EMPTY_LIST,
+    }),
   },
   PAIR_CONSTRUCT: plain("PAIR_CONSTRUCT", [Int, Int], Pair, pair),
   LC_CONSTRUCT: plain("LC_CONSTRUCT", [Int, Int, Int], Lc, (global: number, local1: number, local2: number) => ({

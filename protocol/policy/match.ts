@@ -2,10 +2,11 @@
 import type { AsPath } from "../codec/as-path.ts";
 import { containsAs } from "../codec/as-path.ts";
 import type { ExtCommunity, LargeCommunity } from "../codec/community.ts";
+import type { Net } from "../rib/route.ts";
 import { covers, type IpAddress, isInside, type Prefix } from "../wire/address.ts";
 import type { PathMask } from "./path-mask.ts";
 import type { PrefixSet } from "./prefix-set.ts";
-import { compareLarge, compareWide } from "./scalars.ts";
+import { compareLarge, compareWide, type OtherNet } from "./scalars.ts";
 import type { ValueSet } from "./sets.ts";
 import { matchesShell } from "./shell-pattern.ts";
 import { isEnum, Type } from "./types.ts";
@@ -14,20 +15,49 @@ type Test = (left: never, right: never) => boolean;
 
 /** undefined: there is no such match. */
 export function matchResolution(left: Type, right: Type): Test | undefined {
-  if (right === Type.Set) return isEnum(left) ? inSet(left) : IN_SET.get(left);
-  return PAIRS.get(left * 256 + right);
+  if (right !== Type.Set) return PAIRS.get(left * 256 + right);
+  const inSet = IN_SET.get(left);
+  return (value: unknown, set: ValueSet) => {
+    if (set.isEmpty) return false;
+    if (!inSet) return isElement(left) && set.suits(left) ? set.has(left, value) : unsuited();
+    return !inSet.types || inSet.types.has(set.type as Type) ? inSet.test(value as never, set) : unsuited();
+  };
 }
 
-function inSet(type: Type): Test {
-  return (value: unknown, set: ValueSet) => set.has(type, value);
+/** Told in the words of the operator, which knows whether it is `~` or `!~`. */
+export class Unsuited {}
+
+function unsuited(): never {
+  throw new Unsuited();
 }
 
-const IN_SET: ReadonlyMap<Type, Test> = new Map<Type, Test>([
-  ...[Type.Int, Type.Pair, Type.Quad, Type.Ip, Type.Ec, Type.Lc, Type.Rd].map((type) => [type, inSet(type)] as const),
-  [Type.Path, (path: AsPath, set: ValueSet) => set.hasAnyAs(path)],
-  [Type.Clist, (list: readonly number[], set: ValueSet) => set.hasAnyPair(list)],
-  [Type.Eclist, (list: readonly ExtCommunity[], set: ValueSet) => set.hasAny(Type.Ec, list)],
-  [Type.Lclist, (list: readonly LargeCommunity[], set: ValueSet) => set.hasAny(Type.Lc, list)],
+function isElement(type: Type): boolean {
+  return ELEMENTS.has(type) || isEnum(type);
+}
+
+const ELEMENTS: ReadonlySet<Type> = new Set([Type.Int, Type.Pair, Type.Quad, Type.Ip, Type.Ec, Type.Lc, Type.Rd]);
+
+interface ListInSet {
+  readonly types: ReadonlySet<Type> | undefined;
+  readonly test: (list: never, set: ValueSet) => boolean;
+}
+
+/** Lists match if any element does. */
+const IN_SET: ReadonlyMap<Type, ListInSet> = new Map<Type, ListInSet>([
+  // Of what suits no path bird finds any AS in any set.
+  [
+    Type.Path,
+    { types: undefined, test: (path: AsPath, set) => (set.type === Type.Int ? set.hasAnyAs(path) : path.length > 0) },
+  ],
+  [
+    Type.Clist,
+    {
+      types: new Set([Type.Pair, Type.Quad, Type.Ip]),
+      test: (list: readonly number[], set) => set.hasAnyOf(list),
+    },
+  ],
+  [Type.Eclist, { types: new Set([Type.Ec]), test: (list: readonly ExtCommunity[], set) => set.hasAny(list) }],
+  [Type.Lclist, { types: new Set([Type.Lc]), test: (list: readonly LargeCommunity[], set) => set.hasAny(list) }],
 ]);
 
 const ROWS: readonly (readonly [Type, Type, Test])[] = [
@@ -35,7 +65,11 @@ const ROWS: readonly (readonly [Type, Type, Test])[] = [
   [Type.Int, Type.Path, (asn: number, path: AsPath) => containsAs(path, asn)],
   [Type.Pair, Type.Clist, (value: number, list: readonly number[]) => list.includes(value)],
   [Type.Quad, Type.Clist, (value: number, list: readonly number[]) => list.includes(value)],
-  [Type.Ip, Type.Clist, (ip: IpAddress, list: readonly number[]) => ip.family === 4 && list.includes(ip.w0)],
+  [
+    Type.Ip,
+    Type.Clist,
+    (ip: IpAddress, list: readonly number[]) => (ip.family === 4 ? list.includes(ip.w0) : unsuited()),
+  ],
   [
     Type.Ec,
     Type.Eclist,
@@ -48,8 +82,14 @@ const ROWS: readonly (readonly [Type, Type, Test])[] = [
   ],
   [Type.String, Type.String, (text: string, pattern: string) => matchesShell(pattern, text)],
   [Type.Ip, Type.Net, (ip: IpAddress, net: Prefix) => isInside(ip, net)],
-  [Type.Net, Type.Net, (inner: Prefix, outer: Prefix) => covers(outer, inner)],
+  [Type.Net, Type.Net, (inner: Net, outer: Net) => sameKind(inner, outer) && covers(outer, inner)],
   [Type.Net, Type.PrefixSet, (net: Prefix, set: PrefixSet) => set.matches(net)],
 ];
+
+/** ROAs and prefixes do not cover each other. */
+function sameKind(a: Net | OtherNet, b: Net | OtherNet): boolean {
+  if ("netType" in a || "netType" in b) return "netType" in a && "netType" in b && a.netType === b.netType;
+  return "asn" in a === "asn" in b;
+}
 
 const PAIRS: ReadonlyMap<number, Test> = new Map(ROWS.map(([left, right, test]) => [left * 256 + right, test]));

@@ -33,18 +33,22 @@ export function plainIp(ip: IpAddress): IpAddress {
   return ip.family === 6 && ip.w0 === 0 && ip.w1 === 0 && ip.w2 === 0xffff ? ipv4(ip.w3) : ip;
 }
 
-/** `/24` behind an address. */
-export function parsePrefixTail(p: Parser, ip: IpAddress): Prefix {
+/** `/24` behind an address. @param ahead whether more of a prefix may follow, so that bird looks there first (IPv6 only) */
+export function parsePrefixTail(p: Parser, ip: IpAddress, ahead = false): Prefix {
   p.expect(T["/"]);
   if (!p.is(T.NUM)) p.unexpected();
   const length = p.number;
-  if (length > width(ip.family)) p.fail(`Invalid prefix length ${length}`);
+  p.take();
+  if (ahead && ip.family === 6) p.peek();
+  if (length > width(ip.family)) {
+    p.failLater(`Invalid prefix length ${length}`);
+    return prefixOf(ip, width(ip.family));
+  }
   const prefix = prefixOf(ip, length);
   if (!sameAddress(prefix, ip)) {
     const [wrong, right] = [`${formatAddress(ip)}/${length}`, formatPrefix(prefix)];
-    p.fail(`Invalid IPv${ip.family} prefix ${wrong}, maybe you wanted ${right}`);
+    p.failLater(`Invalid IPv${ip.family} prefix ${wrong}, maybe you wanted ${right}`);
   }
-  p.take();
   return prefix;
 }
 

@@ -6,6 +6,7 @@ import { parseCaseItem, startsCaseItem } from "./parse-set.ts";
 import { attributeTerm, parseArguments, parseTerm } from "./parse-term.ts";
 import { type Parser, setTypeOf } from "./parser.ts";
 import type { Place, Variable } from "./place.ts";
+import { EMPTY_LIST } from "./run.ts";
 import type { SymbolValue } from "./symbols.ts";
 import { T, type Token, type TokenName } from "./tokens.ts";
 import type { CaseBranch, CaseLabel, FunctionDefinition, Statement, Term } from "./tree.ts";
@@ -193,7 +194,7 @@ function parseUpdated(p: Parser, target: Term): Term {
   if (p.accept(T.EMPTY)) {
     p.expect(T[";"]);
     if (!EMPTYABLE.has(target.type)) p.fail("Can't empty that attribute");
-    return constant(target.type, []);
+    return constant(target.type, EMPTY_LIST);
   }
   const name = UPDATES.get(p.peek());
   if (!name) {

@@ -7,6 +7,8 @@ import { ecConstructor, INSTRUCTIONS, type InstructionName } from "./instruction
 import { parseLabelNet, parseNetTail, parsePrefixTail, parseVpnNet, plainIp, takeIp } from "./parse-net.ts";
 import { parseEcKind, parseNumberSet, parseSet } from "./parse-set.ts";
 import type { Parser } from "./parser.ts";
+import { EMPTY_LIST } from "./run.ts";
+import type { ForeignSymbol } from "./symbols.ts";
 import { T, type Token } from "./tokens.ts";
 import type { FunctionDefinition, MaskPart, Term } from "./tree.ts";
 import { Type } from "./types.ts";
@@ -147,7 +149,7 @@ function parseAddress(p: Parser): Term {
   const ip = p.peek() === T.IP4 ? ipv4(p.number) : p.ip;
   takeIp(p);
   if (!p.is(T["/"])) return constant(Type.Ip, plainIp(ip));
-  return constant(Type.Net, parseNetTail(p, parsePrefixTail(p, ip)));
+  return constant(Type.Net, parseNetTail(p, parsePrefixTail(p, ip, true)));
 }
 
 export function attributeTerm(p: Parser, attribute: RouteAttribute): Term {
@@ -228,7 +230,11 @@ function parseParenthesized(p: Parser): Term {
 /** After `[=`. */
 function parseMask(p: Parser): Term {
   const parts: MaskPart[] = [];
-  while (!p.accept(T.PC)) parts.push(parseMaskPart(p));
+  while (!p.accept(T.PC)) {
+    const part = parseMaskPart(p);
+    // A second `+` in a row says nothing new.
+    if (part.kind !== "repeat" || parts.at(-1)?.kind !== "repeat") parts.push(part);
+  }
   return mask(parts, p.here);
 }
 
@@ -263,13 +269,13 @@ function parseEmpty(p: Parser): Term {
   while (signs < 3 && p.accept(T["-"])) signs++;
   p.expect(T.EMPTY);
   for (let i = 0; i < signs; i++) p.expect(T["-"]);
-  return constant([Type.Clist, Type.Eclist, Type.Lclist][signs - 1] as Type, []);
+  return constant([Type.Clist, Type.Eclist, Type.Lclist][signs - 1] as Type, EMPTY_LIST);
 }
 
 function parseEmptyPath(p: Parser): Term {
   p.expect(T.EMPTY);
   p.expect(T["+"]);
-  return constant(Type.Path, []);
+  return constant(Type.Path, EMPTY_LIST);
 }
 
 /** `roa_check(table)`, of the route itself, or `roa_check(table, net, asn)`. */
@@ -287,16 +293,18 @@ function parseRoaCheck(p: Parser): Term {
     args.push(parseTerm(p));
     p.expect(T[")"]);
   }
-  return roaCheck(symbol.name, args, p);
+  return roaCheck(symbol, args, p);
 }
 
 /** Checked like any instruction, but never worked out at load: the table changes. */
-function roaCheck(table: string, args: readonly Term[], p: Parser): Term {
+function roaCheck(table: ForeignSymbol, args: readonly Term[], p: Parser): Term {
   const place = p.here;
   for (const [i, term] of args.entries()) {
     checkType(term, i === 0 ? Type.Net : Type.Int, i + 1, "ROA_CHECK_EXPLICIT", place);
   }
-  return { kind: "roa", type: Type.EnumRoa, table, args, place };
+  const { netType } = table.value as { readonly netType?: string };
+  const isRoa = netType === "roa4" || netType === "roa6";
+  return { kind: "roa", type: Type.EnumRoa, table: table.name, isRoa, args, place };
 }
 
 const PRIMARY: ReadonlyMap<Token, (p: Parser) => Term> = new Map<Token, (p: Parser) => Term>([

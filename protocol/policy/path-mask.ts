@@ -5,7 +5,6 @@
 import type { AsPath } from "../codec/as-path.ts";
 import { SegmentType } from "../codec/iana.ts";
 import type { ValueSet } from "./sets.ts";
-import { Type } from "./types.ts";
 
 export type PathMaskItem =
   | { readonly kind: "any" }
@@ -85,7 +84,7 @@ function testOf(item: PathMaskItem): (asn: number) => boolean {
       return (other) => other >= from && other <= to;
     }
     case "set":
-      return item.set.numberTest(Type.Int);
+      return item.set.numberTest();
     default:
       return () => true;
   }

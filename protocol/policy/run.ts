@@ -51,5 +51,8 @@ export class Run {
   }
 }
 
+/** Every empty path or list that nobody made by taking something away: as good as absent to `defined`. */
+export const EMPTY_LIST: readonly never[] = [];
+
 /** bird's "no address" is `::`. */
 export const NO_ADDRESS: IpAddress = { family: 6, w0: 0, w1: 0, w2: 0, w3: 0 };

@@ -25,6 +25,10 @@ export function compareScalars(type: Type, a: unknown, b: unknown): number | und
   return COMPARISONS[type]?.(a as never, b as never);
 }
 
+export function isOrdered(type: Type): boolean {
+  return isNumeric(type) || type === Type.Bool || COMPARISONS[type] !== undefined;
+}
+
 /** IPv4 stands at ::ffff:0:0/96 when families meet, as in bird. */
 export function compareIp(a: IpAddress, b: IpAddress): number {
   if (a.family === b.family) return a.w0 - b.w0 || a.w1 - b.w1 || a.w2 - b.w2 || a.w3 - b.w3;

@@ -1,6 +1,6 @@
 /**
  * Sets of values other than prefixes: `[1, 2, 5..7]`, `[(65001, *)]`, `[(rt, 1, *)]`. Written once when
- * the filter is read, searched for every route: sorted, joined intervals and a binary search.
+ * the filter is read, searched for every route: sorted columns and a binary search.
  */
 import type { AsPath } from "../codec/as-path.ts";
 import type { ExtCommunity, LargeCommunity } from "../codec/community.ts";
@@ -15,26 +15,79 @@ export interface Interval {
   readonly to: unknown;
 }
 
-export class ValueSet {
-  /** As written, in order. */
-  readonly items: readonly Interval[];
-  /** Numeric types: bounds of joined intervals, ascending. One pair of columns for each type in the set. */
-  readonly #numeric = new Map<Type, { readonly low: Uint32Array; readonly high: Uint32Array }>();
-  readonly #wide = new Map<Type, readonly Interval[]>();
-  #key: string | undefined;
+/**
+ * Intervals of one type in order of their beginnings, searched as bird searches its balanced trees: from
+ * the middle, to the left of what begins behind the value, else to the right. Where intervals overlap,
+ * not every one is found that holds the value, and filters that rely on it have to see the same here.
+ */
+export class IntervalTree<I extends Interval = Interval> {
+  readonly type: Type;
+  readonly items: readonly I[];
+  readonly #low: Uint32Array;
+  readonly #high: Uint32Array;
+  readonly #compare: (a: unknown, b: unknown) => number;
 
-  constructor(items: readonly Interval[]) {
-    this.items = sorted(items);
-    for (const type of new Set(this.items.map((item) => item.type))) {
-      const own = joined(this.items.filter((item) => item.type === type));
-      if (isNumeric(type)) this.#numeric.set(type, columns(own));
-      else this.#wide.set(type, own);
-    }
+  /** @param items of one type */
+  constructor(type: Type, items: readonly I[]) {
+    this.type = type;
+    this.#compare = comparison(type);
+    this.items = [...items].sort((a, b) => this.#compare(a.from, b.from));
+    const numeric = isNumeric(type) ? this.items : [];
+    this.#low = Uint32Array.from(numeric, (item) => item.from as number);
+    this.#high = Uint32Array.from(numeric, (item) => item.to as number);
   }
 
-  /** The type of its elements; undefined if empty. */
-  get type(): Type | undefined {
-    return this.items[0]?.type;
+  find(value: unknown): I | undefined {
+    if (isNumeric(this.type)) return this.items[this.findNumber(value as number)];
+    const compare = this.#compare;
+    let left = 0;
+    let right = this.items.length;
+    while (left < right) {
+      const middle = (left + right) >>> 1;
+      const item = this.items[middle] as I;
+      const order = compare(item.from, value);
+      if (order <= 0 && compare(item.to, value) >= 0) return item;
+      if (order < 0) left = middle + 1;
+      else right = middle;
+    }
+    return undefined;
+  }
+
+  /** The place of the interval found; -1 if none. */
+  findNumber(value: number): number {
+    const low = this.#low;
+    const high = this.#high;
+    let left = 0;
+    let right = low.length;
+    while (left < right) {
+      const middle = (left + right) >>> 1;
+      const from = low[middle]!;
+      if (from <= value && high[middle]! >= value) return middle;
+      if (from < value) left = middle + 1;
+      else right = middle;
+    }
+    return -1;
+  }
+}
+
+export class ValueSet {
+  /** Of all its elements that count: the type of the first; undefined if empty. */
+  readonly type: Type | undefined;
+  readonly #tree: IntervalTree;
+  #key: string | undefined;
+
+  /** @param items as written, in order */
+  constructor(items: readonly Interval[]) {
+    this.type = items[0]?.type;
+    const { type = Type.Int } = this;
+    this.#tree = new IntervalTree(
+      type,
+      items.filter((item) => item.type === type),
+    );
+  }
+
+  get isEmpty(): boolean {
+    return this.#tree.items.length === 0;
   }
 
   /** Says the same for equal sets. */
@@ -44,105 +97,51 @@ export class ValueSet {
   }
 
   format(): string {
-    return `[${this.items.map(formatInterval).join(", ")}]`;
+    return `[${this.#tree.items.map(formatInterval).join(", ")}]`;
+  }
+
+  /** Whether values of the type can be in the set at all; quads are written as addresses. */
+  suits(type: Type): boolean {
+    return this.type === type || (type === Type.Quad && this.type === Type.Ip);
   }
 
   has(type: Type, value: unknown): boolean {
-    if (isNumeric(type)) return this.hasNumber(type, value as number);
-    const intervals = this.#wide.get(type);
-    return intervals !== undefined && search(type, intervals, value);
+    if (type === this.type) return this.#tree.find(value) !== undefined;
+    return type === Type.Quad && this.type === Type.Ip && this.#tree.find(quad(value as number)) !== undefined;
   }
 
-  hasNumber(type: Type, value: number): boolean {
-    const own = this.#numeric.get(type);
-    if (!own) return type === Type.Quad && this.#hasQuad(value);
-    return within(own.low, own.high, value);
+  /** A test for numbers of the set's type, as fast as it gets. */
+  numberTest(): (value: number) => boolean {
+    const tree = this.#tree;
+    const [only] = tree.items;
+    if (only && tree.items.length === 1) {
+      const [from, to] = [only.from as number, only.to as number];
+      return (value) => value >= from && value <= to;
+    }
+    return (value) => tree.findNumber(value) >= 0;
   }
 
-  /** A test for values of one numeric type, as fast as it gets. */
-  numberTest(type: Type): (value: number) => boolean {
-    const own = this.#numeric.get(type);
-    if (!own) return (value) => this.hasNumber(type, value);
-    const { low, high } = own;
-    const [first, last] = [low[0] as number, high[0] as number];
-    if (low.length === 1) return (value) => value >= first && value <= last;
-    return (value) => within(low, high, value);
-  }
-
-  hasAnyPair(list: readonly number[]): boolean {
-    const own = this.#numeric.get(Type.Pair);
-    if (!own) return list.some((value) => this.hasNumber(Type.Quad, value));
-    for (let i = 0; i < list.length; i++) if (within(own.low, own.high, list[i] as number)) return true;
+  /** Of a community or cluster list. */
+  hasAnyOf(list: readonly number[]): boolean {
+    if (this.type === Type.Ip) return list.some((value) => this.#tree.find(quad(value)) !== undefined);
+    for (let i = 0; i < list.length; i++) if (this.#tree.findNumber(list[i] as number) >= 0) return true;
     return false;
   }
 
   hasAnyAs(path: AsPath): boolean {
-    const own = this.#numeric.get(Type.Int);
-    if (!own) return false;
     for (const { asns } of path) {
-      for (let i = 0; i < asns.length; i++) if (within(own.low, own.high, asns[i] as number)) return true;
+      for (let i = 0; i < asns.length; i++) if (this.#tree.findNumber(asns[i] as number) >= 0) return true;
     }
     return false;
   }
 
-  hasAny(type: Type, list: readonly (ExtCommunity | LargeCommunity)[]): boolean {
-    const intervals = this.#wide.get(type);
-    return intervals !== undefined && list.some((value) => search(type, intervals, value));
-  }
-
-  /** Quads are written as addresses. */
-  #hasQuad(value: number): boolean {
-    const intervals = this.#wide.get(Type.Ip);
-    const ip: IpAddress = { family: 4, w0: value, w1: 0, w2: 0, w3: 0 };
-    return intervals !== undefined && search(Type.Ip, intervals, ip);
+  hasAny(list: readonly (ExtCommunity | LargeCommunity)[]): boolean {
+    return list.some((value) => this.#tree.find(value) !== undefined);
   }
 }
 
-function within(low: Uint32Array, high: Uint32Array, value: number): boolean {
-  let from = 0;
-  let to = low.length;
-  while (from < to) {
-    const middle = (from + to) >>> 1;
-    if (low[middle]! <= value) from = middle + 1;
-    else to = middle;
-  }
-  return from > 0 && high[from - 1]! >= value;
-}
-
-function search(type: Type, intervals: readonly Interval[], value: unknown): boolean {
-  const compare = comparison(type);
-  let from = 0;
-  let to = intervals.length;
-  while (from < to) {
-    const middle = (from + to) >>> 1;
-    if (compare((intervals[middle] as Interval).from, value) <= 0) from = middle + 1;
-    else to = middle;
-  }
-  return from > 0 && compare((intervals[from - 1] as Interval).to, value) >= 0;
-}
-
-function sorted(items: readonly Interval[]): readonly Interval[] {
-  return [...items].sort((a, b) => a.type - b.type || comparison(a.type)(a.from, b.from));
-}
-
-/** Overlapping ones become one. Empty ones (`5..1`) go. */
-function joined(items: readonly Interval[]): Interval[] {
-  const result: Interval[] = [];
-  for (const item of items) {
-    const compare = comparison(item.type);
-    if (compare(item.from, item.to) > 0) continue;
-    const last = result.at(-1);
-    if (!last || compare(item.from, last.to) > 0) result.push(item);
-    else if (compare(item.to, last.to) > 0) result[result.length - 1] = { ...last, to: item.to };
-  }
-  return result;
-}
-
-function columns(items: readonly Interval[]): { low: Uint32Array; high: Uint32Array } {
-  return {
-    low: Uint32Array.from(items, (item) => item.from as number),
-    high: Uint32Array.from(items, (item) => item.to as number),
-  };
+function quad(value: number): IpAddress {
+  return { family: 4, w0: value, w1: 0, w2: 0, w3: 0 };
 }
 
 function comparison(type: Type): (a: unknown, b: unknown) => number {

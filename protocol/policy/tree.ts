@@ -46,6 +46,8 @@ export type Term =
       readonly kind: "roa";
       readonly type: Type;
       readonly table: string;
+      /** Else it is a run-time error. */
+      readonly isRoa: boolean;
       /** Net and AS; empty for those of the route. */
       readonly args: readonly Term[];
       readonly place: Place;

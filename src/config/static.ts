@@ -91,7 +91,7 @@ function parseNet(p: Parser): Net {
     p.take();
     return parseVpnNet(p, distinguisher);
   }
-  if (p.is(T.IP4) || p.is(T.IP6)) return parseNetTail(p, parsePrefixTail(p, takeIp(p)));
+  if (p.is(T.IP4) || p.is(T.IP6)) return parseNetTail(p, parsePrefixTail(p, takeIp(p), true));
   p.want(T.FLOW4, T.FLOW6);
   if (!p.is(T.CF_SYM_KNOWN)) p.unexpected();
   const { symbol } = p;
