@@ -7,7 +7,7 @@
  * groups: links and addresses alone do not come by the ten thousand.
  */
 import { readdirSync } from "node:fs";
-import { createRequire } from "node:module";
+import { loadKoffi } from "./koffi.ts";
 
 /** A netlink socket made safe. */
 export interface Tamed {
@@ -102,12 +102,8 @@ function libc(): LibC | undefined {
 
 /** null: koffi is not installed, or has no build for this machine. The kernel says so among its limits. */
 function loadLibc(): LibC | null {
-  let koffi: typeof import("koffi");
-  try {
-    koffi = createRequire(import.meta.url)("koffi");
-  } catch {
-    return null;
-  }
+  const koffi = loadKoffi();
+  if (!koffi) return null;
   const lib = koffi.load(null);
   const instruction = koffi.struct({ code: "uint16", jt: "uint8", jf: "uint8", k: "uint32" });
   const program = koffi.struct({ len: "uint16", filter: koffi.pointer(instruction) });

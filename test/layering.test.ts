@@ -18,8 +18,8 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   "protocol/archive": ["protocol/codec", "protocol/wire"],
   protocol: ["protocol/wire", "protocol/codec", "protocol/fsm", "protocol/rib", "protocol/policy", "protocol/archive"],
   fib: ["protocol/wire"],
-  "src/transport": ["protocol", "src/host.ts (types)"],
-  "src/log": ["src/host.ts (types)", "src/config/schema.ts (types)"],
+  "src/transport": ["protocol", "fib/koffi.ts", "src/host.ts (types)"],
+  "src/log": ["fib/koffi.ts", "src/host.ts (types)", "src/config/schema.ts (types)"],
   "src/config": ["protocol"],
   "src/protocols": [
     "protocol",

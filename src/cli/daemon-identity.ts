@@ -1,7 +1,7 @@
 /** `-u` and `-g`: who the daemon becomes, and the capabilities it keeps. */
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
+import { loadKoffi } from "../../fib/koffi.ts";
 
 /** The message is what bird prints behind `bird: `. */
 export class IdentityError extends Error {
@@ -90,12 +90,8 @@ function keepCapabilities(c: LibC, bindsToDevices: boolean): boolean {
 }
 
 function libc(): LibC | undefined {
-  let koffi: typeof import("koffi");
-  try {
-    koffi = createRequire(import.meta.url)("koffi");
-  } catch {
-    return undefined; // the caller says what follows from that
-  }
+  const koffi = loadKoffi();
+  if (!koffi) return undefined; // the caller says what follows from that
   const library = koffi.load(null);
   return {
     prctl: library.func("int prctl(int, unsigned long, unsigned long, unsigned long, unsigned long)"),

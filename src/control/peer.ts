@@ -1,6 +1,6 @@
 /** Who is on the other end of the control socket, by SO_PEERCRED (unix(7)); nobody known without koffi. */
 import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
+import { loadKoffi } from "../../fib/koffi.ts";
 import type { Client } from "./daemon.ts";
 
 export function clientOf(fd: number | undefined): Client {
@@ -29,9 +29,8 @@ function native(): GetSockopt | undefined {
 
 function load(): GetSockopt | undefined {
   try {
-    const koffi = createRequire(import.meta.url)("koffi") as typeof import("koffi");
-    return koffi
-      .load(null)
+    return loadKoffi()
+      ?.load(null)
       .func("int getsockopt(int fd, int level, int option, void *value, void *length)") as GetSockopt;
   } catch {
     return undefined; // then `disabled by client` has no name to it

@@ -1,5 +1,5 @@
 /** Unix datagrams, for syslog and for the service manager: Node has none, koffi calls libc. */
-import { createRequire } from "node:module";
+import { loadKoffi } from "../../fib/koffi.ts";
 
 export interface DatagramSender {
   /** Never blocks. @returns undefined if it was taken (or there was no room for it), else why not */
@@ -37,12 +37,8 @@ interface LibC {
 }
 
 function libc(): LibC | undefined {
-  let koffi: typeof import("koffi");
-  try {
-    koffi = createRequire(import.meta.url)("koffi");
-  } catch {
-    return undefined; // the caller knows what to say
-  }
+  const koffi = loadKoffi();
+  if (!koffi) return undefined; // the caller knows what to say
   const library = koffi.load(null);
   return {
     socket: library.func("int socket(int, int, int)"),

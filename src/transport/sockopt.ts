@@ -3,7 +3,7 @@
  * (RFC 5082), TCP MD5 (RFC 2385), DSCP, binding to a device. koffi is loaded on first use; without it
  * plain sockets work, and whatever security asks for fails loudly instead.
  */
-import { createRequire } from "node:module";
+import { loadKoffi } from "../../fib/koffi.ts";
 import { addressOctets, type IpAddress, parseAddress } from "../../protocol/wire/address.ts";
 import type { SocketOptions } from "./transport.ts";
 
@@ -23,7 +23,8 @@ interface Libc {
 export function libc(): Libc | undefined {
   if (loaded !== undefined) return loaded ?? undefined;
   try {
-    const koffi = createRequire(import.meta.url)("koffi") as typeof import("koffi");
+    const koffi = loadKoffi();
+    if (!koffi) throw new SocketOptionError("koffi is not installed");
     const library = koffi.load(null);
     loaded = {
       socket: library.func("int socket(int, int, int)"),
