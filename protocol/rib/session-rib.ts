@@ -11,7 +11,7 @@ import { AttributeCode, RefreshSubtype } from "../codec/iana.ts";
 import { decodeMessage } from "../codec/message.ts";
 import type { Nlri } from "../codec/nlri.ts";
 import type { RouteRefresh } from "../codec/notification.ts";
-import { addressFrom, formatPrefix, type IpAddress, isLinkLocal } from "../wire/address.ts";
+import { addressFrom, formatPrefix, type IpAddress, isLinkLocal, isUnspecified } from "../wire/address.ts";
 import { AttributeScan, SetFlag } from "./attribute-scan.ts";
 import type { BgpChannel } from "./bgp-channel.ts";
 import { BgpImport, type Refusal } from "./bgp-import.ts";
@@ -211,9 +211,10 @@ export class SessionRib {
     const nlri = reachValue + 5 + hopLength;
     if ((hopLength !== 16 && hopLength !== 32) || nlri > reachEnd || !isNlri(m, nlri, reachEnd, 128)) return false;
     if ((scan.flags & MANDATORY) !== MANDATORY || this.#import.needsObject(scan)) return false;
-    const hop = addressFrom(m, 6, reachValue + 4);
+    const first = addressFrom(m, 6, reachValue + 4);
     const second = hopLength === 32 ? addressFrom(m, 6, reachValue + 20) : undefined;
     const linkLocal = second && isLinkLocal(second) ? second : undefined;
+    const hop = usable(first, linkLocal);
     const refusal = this.#import.refuseScan(scan) ?? this.#import.refuseHop(hop, linkLocal);
     if (refusal) {
       this.#refuse6(channel, m, nlri, reachEnd, refusal);
@@ -295,7 +296,8 @@ export class SessionRib {
         discarded,
       );
     if (reach && mpReach.nlri.length > 0) {
-      const [hop, linkLocal] = mpReach.nextHops;
+      const [first, linkLocal] = mpReach.nextHops;
+      const hop = first && usable(first, linkLocal);
       this.#announceAll(reach, mpReach.nlri, bad ? undefined : attributes, hop, linkLocal, discarded);
     }
   }
@@ -383,6 +385,11 @@ export class SessionRib {
     const text = formatPrefix({ family, w0: a, w1: b, w2: c, w3: d, length });
     this.#log.write("warning", `Ignoring bogus route ${text} received via ${channel.options.protocol}`);
   }
+}
+
+/** On a link without global addresses bird sends `::` and its link-local address: that one counts. */
+function usable(hop: IpAddress, linkLocal: IpAddress | undefined): IpAddress {
+  return linkLocal && isUnspecified(hop) ? linkLocal : hop;
 }
 
 /** Whether octets are well-formed prefixes to the end. */

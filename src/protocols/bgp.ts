@@ -130,6 +130,7 @@ export class BgpProtocol implements Protocol, DynamicSession {
     this.#life.trace("events", "Started");
     this.#watch = context.interfaces.onChange(() => this.#checkReach());
     this.#checkReach();
+    this.#changed();
   }
 
   stop(reason: StopReason): Promise<void> {

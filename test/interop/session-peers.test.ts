@@ -78,9 +78,11 @@ describe.skipIf(reason !== undefined)("sessions", () => {
 
   describe.each(KINDS)("with $name", (kind: PeerKind) => {
     const run = kind.present ? test : test.skip;
-    for (const { name, ours, theirs, not } of SCENARIOS.filter((each) => !each.not?.includes(kind.name))) {
+    for (const { name, ours, theirs } of SCENARIOS.filter((each) => !each.not?.includes(kind.name))) {
       for (const passive of ["we connect", "they connect"] as const) {
-        run(`${name}, ${passive}${not?.length ? "" : ""}`, async () => {
+        // Its listening socket gets no key: bird cannot connect to it either
+        if (kind.name === "openbgpd" && theirs.md5 !== undefined && passive === "we connect") continue;
+        run(`${name}, ${passive}`, async () => {
           const peer = await kind.start(them, { ...theirs, ...(passive === "we connect" && { passive: true }) });
           const linnet = await linnetPeer(us, { ...ours, ...(passive === "they connect" && { passive: true }) });
           try {

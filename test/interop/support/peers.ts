@@ -268,9 +268,8 @@ allow to any
     );
     return {
       daemon,
-      established: async () =>
-        (await daemon.query(`show neighbor ${o.neighbor}${scope}`)).includes("BGP state = Established"),
-      routes: async () => prefixes(await daemon.query(`show rib neighbor ${o.neighbor}${scope} in`)),
+      established: async () => (await daemon.query("show neighbor")).includes("BGP state = Established"),
+      routes: async () => prefixes(await daemon.query("show rib")).filter((prefix) => !o.announce.includes(prefix)),
     };
   },
 };
