@@ -195,7 +195,7 @@ export function parseWhere(p: Parser): CompiledFilter {
 }
 
 /** A table's name. @param netType which type it has to hold; left out: any */
-export function parseTable(c: ConfigDraft, netType?: NetType): TableConfig {
+export function parseTable(c: Pick<ConfigDraft, "p" | "tables">, netType?: NetType): TableConfig {
   const p: Parser = c.p;
   if (!p.is(T.CF_SYM_KNOWN)) p.unexpected();
   const { symbol } = p;

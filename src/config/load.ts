@@ -7,27 +7,33 @@ import { type SourceFile, utf8 } from "../../protocol/policy/lexer.ts";
 import { ConfigDraft } from "./draft.ts";
 import { type ConfigFiles, diskFiles, FileError, latin1 } from "./files.ts";
 import { isoShort } from "./globals.ts";
+import { parseLinnetConfig } from "./linnet.ts";
 import { parseConfig } from "./parser.ts";
 import type { Config, ConfigMessage, SymbolInfo } from "./schema.ts";
+import { findWarnings, type Surroundings } from "./warnings.ts";
 
-export interface LoadOptions extends ConfigFiles {
+export interface LoadOptions extends ConfigFiles, Surroundings {
   /** As given to `-c`. */
   readonly file: string;
   /** Instead of reading `file`. */
   readonly text?: string;
   /** Refuse protocols that are only read past. */
-  readonly strict?: boolean;
+  readonly strict?: boolean | undefined;
   /** What bird does not know, in a file of its own; left out: `linnet.conf` beside `file`, if it is there. */
-  readonly linnetFile?: string;
+  readonly linnetFile?: string | undefined;
 }
 
 export type LoadResult =
-  | { readonly ok: true; readonly config: Config }
+  | {
+      readonly ok: true;
+      readonly config: Config;
+      /** Of every file read, by name, for quoting. */
+      readonly sources: ReadonlyMap<string, string>;
+    }
   | {
       readonly ok: false;
       /** The first is bird's. */
       readonly errors: readonly ConfigMessage[];
-      /** Of every file read, by name, for quoting. */
       readonly sources: ReadonlyMap<string, string>;
     };
 
@@ -40,41 +46,58 @@ export function loadConfig(options: LoadOptions): LoadResult {
     const draft = new ConfigDraft({ name: options.file, text }, globals(), options.strict ?? false, (pattern, from) =>
       reader.include(pattern, from),
     );
-    return finish(options, draft, sources);
+    return finish(options, draft, reader, sources);
   } catch (error) {
     if (!(error instanceof FileError)) throw error;
     return { ok: false, errors: [{ place: { file: "", line: 0, column: 0 }, text: error.message }], sources };
   }
 }
 
-export function loadConfigFile(path: string, options: { readonly strict?: boolean } = {}): LoadResult {
+export function loadConfigFile(path: string, options: Omit<LoadOptions, "file" | keyof ConfigFiles> = {}): LoadResult {
   return loadConfig({ file: path, ...diskFiles, ...options });
 }
 
-function finish(options: LoadOptions, draft: ConfigDraft, sources: ReadonlyMap<string, string>): LoadResult {
+function finish(
+  options: LoadOptions,
+  draft: ConfigDraft,
+  reader: Reader,
+  sources: ReadonlyMap<string, string>,
+): LoadResult {
   try {
     parseConfig(draft);
+    const linnet = reader.beside(options);
+    if (linnet) parseLinnetConfig(draft, linnet, (pattern, from) => reader.include(pattern, from));
   } catch (error) {
     if (!(error instanceof PolicyError)) throw error;
     if (draft.errors.length === 0) draft.report(error);
   }
   if (draft.errors.length > 0) return { ok: false, errors: draft.errors, sources };
-  return { ok: true, config: build(options.file, draft, [...sources.keys()]) };
+  return { ok: true, config: build(options, draft, [...sources.keys()]), sources };
 }
 
-function build(file: string, draft: ConfigDraft, files: readonly string[]): Config {
-  const { globals: values, tables, protocols, filters, warnings, scope } = draft;
+function build(options: LoadOptions, draft: ConfigDraft, files: readonly string[]): Config {
+  const { globals: values, tables, protocols, filters, scope } = draft;
   return {
     ...values,
-    file,
+    log: named(values),
+    file: options.file,
     files,
     tables: [...tables.values()],
     protocols,
     filters,
     scope,
     symbols: symbols(draft),
-    warnings,
+    warnings: [...draft.warnings, ...findWarnings({ protocols }, options)],
   };
+}
+
+/** The identity's tag is what syslog targets without a name of their own use. */
+function named({ log, linnet }: ConfigDraft["globals"]): Config["log"] {
+  const tag = linnet.identity?.syslogTag;
+  if (tag === undefined) return log;
+  return log.map((target) =>
+    target.kind === "syslog" && target.name === undefined ? { ...target, name: tag } : target,
+  );
 }
 
 function symbols(draft: ConfigDraft): SymbolInfo[] {
@@ -125,6 +148,22 @@ class Reader {
 
   main(path: string): string {
     return this.#read(path, `Unable to open configuration file ${path}`);
+  }
+
+  /** linnet.conf: where it was named it has to be, beside bird.conf it may be. */
+  beside({ file, linnetFile, text }: LoadOptions): SourceFile | undefined {
+    const directory = /^(.*\/)?[^/]*$/.exec(file)?.[1] ?? "";
+    const name = linnetFile ?? `${directory}linnet.conf`;
+    if (linnetFile === undefined && (text !== undefined || !this.#exists(name))) return undefined;
+    return { name, text: this.#text(name) };
+  }
+
+  #exists(path: string): boolean {
+    try {
+      return this.#files.glob(path).length > 0;
+    } catch {
+      return false; // no directory, no file
+    }
   }
 
   include(pattern: string, from: string): SourceFile[] {
