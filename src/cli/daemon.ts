@@ -13,6 +13,7 @@ import { ControlServer } from "../control/server.ts";
 import { StateStore } from "../control/state-store.ts";
 import { Daemon } from "../daemon.ts";
 import { systemError } from "../errno.ts";
+import { Hooks } from "../hooks.ts";
 import { type Host, type Log, nodeClock, nodeScheduler } from "../host.ts";
 import { Logger, LogTargetError } from "../log/logger.ts";
 import { feedTimeline } from "../observe/feed.ts";
@@ -34,6 +35,7 @@ interface Running {
   pidFile?: PidFile;
   kernel?: Kernel;
   states?: StateStore;
+  hooks?: Hooks;
 }
 
 export async function runDaemon(flags: DaemonFlags): Promise<void> {
@@ -81,7 +83,11 @@ async function start(running: Running): Promise<void> {
     daemon,
     log,
     reopenLogs: () => logger.reopen(),
-    dumpState: () => logger.debugOutput(dumpState(daemon)),
+    dumpState: () => {
+      const text = dumpState(daemon);
+      if (logger.debugOutput(text)) return;
+      for (const line of text.trimEnd().split("\n")) log("debug", line);
+    },
     force: (status) => finish(running, status),
   });
   await daemon.speaker.start();
@@ -106,6 +112,7 @@ function compose(running: Running, config: Config): Daemon {
   });
   const timeline = new Timeline(host.clock);
   feedTimeline(timeline, speaker);
+  running.hooks = new Hooks(speaker, host);
   speaker.onEvent((event) => {
     if (event.type === "client") states.save(event.states);
   });
@@ -219,6 +226,7 @@ function complaint(error: LogTargetError): string {
 function finish(running: Running, status: number): never {
   running.control?.close();
   running.states?.flush();
+  running.hooks?.close();
   running.pidFile?.remove();
   notifyServiceManager("STOPPING=1");
   running.logger.close();

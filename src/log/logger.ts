@@ -113,10 +113,11 @@ export class Logger {
     return { close: () => this.#listeners.delete(listener) };
   }
 
-  /** What `dump` and SIGUSR1 show: to the debug stream; nowhere without one, as in bird. */
-  debugOutput(text: string): void {
+  /** What `dump` and SIGUSR1 show, to the debug stream. @returns whether there is one */
+  debugOutput(text: string): boolean {
     const target = this.#debugFile ?? (this.#debug.kind === "stderr" ? this.#stderr : undefined);
     target?.write(text.endsWith("\n") ? text : `${text}\n`);
+    return target !== undefined;
   }
 
   /** After SIGHUP. */

@@ -139,7 +139,13 @@ describe.skipIf(!isBuilt)("linnet", { timeout: 20_000 }, () => {
     expect(await ask("show protocols")).toContain("tailscale  Static     master4    up");
   });
 
-  test("SIGUSR1 dumps its state", async () => {
+  test("SIGUSR1 dumps its state to the log", async () => {
+    const daemon = await started();
+    daemon.kill("SIGUSR1");
+    await until(() => log().some((line) => /^<DBG> .*tailscale/.test(line)));
+  });
+
+  test("SIGUSR1 dumps its state to the debug file, if there is one", async () => {
     const daemon = await started("-D", "debug");
     daemon.kill("SIGUSR1");
     await until(
