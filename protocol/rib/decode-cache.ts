@@ -35,7 +35,8 @@ export class LazyAttributes {
     this.#decode = decode;
     const view = {};
     for (const key of KEYS) {
-      const get = key === "multiExitDisc" ? () => (this.#hidesMed ? undefined : this.decoded[key]) : () => this.decoded[key];
+      const get =
+        key === "multiExitDisc" ? () => (this.#hidesMed ? undefined : this.decoded[key]) : () => this.decoded[key];
       Object.defineProperty(view, key, { enumerable: true, configurable: false, get });
     }
     this.view = view;

@@ -75,20 +75,21 @@ export class GroupMember {
     if (!other.isAlone) other.#goAlone();
     this.#rest.push(...other.#rest);
     const { out } = other.group;
-    for (let index = 1; index < out.pages.length * (PAGE_MASK + 1); index++) {
-      if (other.#feedAt > 0 && index >= other.#feedAt && !other.#refresh) break;
+    const limit = Math.max(out.pages.length, other.#sent.pages.length) * (PAGE_MASK + 1);
+    for (let index = 1; index < limit; index++) {
       const waiting = other.#dirty.has(index);
+      if (!waiting && other.#feedAt > 0 && index >= other.#feedAt && !other.#refresh) continue; // not fed yet
       const set = (waiting ? other.#sent.get(index, 0) : out.get(index, 0)) as AttrId;
       if (set === 0 || (set as number) === NOTHING) continue;
       const tag = waiting ? other.#sent.get(index, 1) : out.get(index, 1);
       if (waiting || !other.group.excludes(other, set, tag))
-        this.#remember(index, set, sameRules ? tag : tag | CHANGED);
+        this.#remember(index, set, sameRules ? tag : tag | CHANGED, true);
     }
     for (const [page, rows] of this.group.out.pages.entries()) {
       if (!rows) continue;
       for (let at = 0; at < rows.length; at += 2) {
         const index = page * (PAGE_MASK + 1) + (at >>> 1);
-        if (rows[at] !== 0 && !this.#dirty.has(index)) this.#remember(index, 0 as AttrId, 0);
+        if (rows[at] !== 0 && !this.#dirty.has(index)) this.#remember(index, 0 as AttrId, 0, false);
       }
     }
     if (other.#afterFeed) this.#afterFeed = other.#afterFeed;
@@ -129,14 +130,15 @@ export class GroupMember {
   changed(index: number, oldSet: AttrId, oldTag: number): void {
     if (!this.isAlone || this.#dirty.has(index)) return;
     if (this.#feedAt > 0 && index >= this.#feedAt && !this.#refresh) return; // the feed will come by
-    this.#remember(index, oldSet, oldTag);
+    this.#remember(index, oldSet, oldTag, this.#gets(oldSet, oldTag));
   }
 
   /** A batch was added: one who is too far behind leaves the common way. */
   batchAdded(): void {
     if (this.isAlone) return;
     const batch = this.group.batch(this.position);
-    if (batch && this.group.octets - batch.start > MOST_BEHIND && this.position < this.group.end - 1) this.#goAlone();
+    if (batch && this.group.octets - batch.start > this.group.patience && this.position < this.group.end - 1)
+      this.#goAlone();
   }
 
   close(): void {
@@ -207,14 +209,18 @@ export class GroupMember {
     for (let batch = group.batch(number); batch; batch = group.batch(++number)) {
       const { changes } = batch;
       for (let i = 0; i < changes.length; i += 3) {
-        if (!this.#dirty.has(changes[i]!)) this.#remember(changes[i]!, changes[i + 1]! as AttrId, changes[i + 2]!);
+        const [index, set, tag] = [changes[i]!, changes[i + 1]! as AttrId, changes[i + 2]!];
+        if (!this.#dirty.has(index)) this.#remember(index, set, tag, this.#gets(set, tag));
       }
     }
     group.trim();
   }
 
-  #remember(index: number, set: AttrId, tag: number): void {
-    const has = set !== 0 && !this.group.excludes(this, set, tag);
+  #gets(set: AttrId, tag: number): boolean {
+    return set !== 0 && !this.group.excludes(this, set, tag);
+  }
+
+  #remember(index: number, set: AttrId, tag: number, has: boolean): void {
     const page = this.#sent.touch(index);
     const at = (index & PAGE_MASK) * 2;
     page[at] = has ? set : NOTHING;
@@ -329,7 +335,5 @@ export class GroupMember {
 const CHANGED = 0x2_0000;
 /** In `#sent`: the peer has nothing for this prefix. */
 const NOTHING = -1;
-/** Octets of batches that a member may have before it. */
-const MOST_BEHIND = 1 << 20;
 const ROUND = 2048;
 const FEED_ROUND = 512;

@@ -61,6 +61,8 @@ export class UpdateGroup implements TableFeed {
   readonly alone: Set<GroupMember> = new Set();
   readonly updates: ExportUpdates = exportUpdates();
   readonly withdraws: ExportWithdraws = exportWithdraws();
+  /** Octets of batches that a member may have before it; one with more goes alone. */
+  patience: number = 1 << 20;
   /** Prefixes in the Adj-RIB-Out, and those of them that a source brought: its own peer does not get them. */
   size = 0;
   readonly bySource: Map<number, number> = new Map();

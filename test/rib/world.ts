@@ -114,7 +114,9 @@ export class Peer {
   /** All that came, decoded. */
   readonly received: Message[] = [];
   /** What the peer has now: prefix -> attributes as text. */
-  readonly table = new Map<string, string>();
+  readonly table: Map<string, string> = new Map();
+  /** Messages that told the peer what it knew. */
+  readonly needless: string[] = [];
   endsOfRib = 0;
   wakes = 0;
   readonly #options: PeerOptions;
@@ -278,7 +280,7 @@ export class Peer {
   }
 
   /** Takes what there is to take, into `table`. @returns how many chunks it was */
-  pull(budget = 65536, most = Number.POSITIVE_INFINITY): number {
+  pull(budget = 65536, most: number = Number.POSITIVE_INFINITY): number {
     let chunks = 0;
     while (chunks < most) {
       const octets = this.session.pull(budget);
@@ -295,11 +297,18 @@ export class Peer {
     const { announced, withdrawn, attributes } = message;
     const { mpReach, mpUnreach, ...rest } = attributes;
     if (announced.length + withdrawn.length === 0 && !mpReach && (mpUnreach?.nlri.length ?? 0) === 0) this.endsOfRib++;
-    for (const { prefix, pathId } of [...withdrawn, ...(mpUnreach?.nlri ?? [])]) this.table.delete(key(prefix, pathId));
-    for (const { prefix, pathId } of announced) this.table.set(key(prefix, pathId), describe(rest));
-    for (const { prefix, pathId } of mpReach?.nlri ?? []) {
-      this.table.set(key(prefix, pathId), describe({ ...rest, nextHops: mpReach?.nextHops }));
+    for (const { prefix, pathId } of [...withdrawn, ...(mpUnreach?.nlri ?? [])]) {
+      if (!this.table.delete(key(prefix, pathId))) this.needless.push(`withdraw ${key(prefix, pathId)}`);
     }
+    for (const { prefix, pathId } of announced) this.#learn(key(prefix, pathId), describe(rest));
+    for (const { prefix, pathId } of mpReach?.nlri ?? []) {
+      this.#learn(key(prefix, pathId), describe({ ...rest, nextHops: mpReach?.nextHops }));
+    }
+  }
+
+  #learn(prefix: string, line: string): void {
+    if (this.table.get(prefix) === line) this.needless.push(`announce ${prefix}`);
+    this.table.set(prefix, line);
   }
 }
 
