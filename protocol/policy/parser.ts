@@ -39,15 +39,21 @@ export class Parser {
 
   /** Goes past the token that `peek` saw. */
   take(): void {
-    if (this.#pending) throw this.#pending;
+    if (this.#pending) this.#tell(this.#pending);
     this.#token = NOT_READ;
     this.#wanted.length = 0;
+  }
+
+  /** What is wrong in meaning only does not keep from reading on. */
+  #tell(error: PolicyError): void {
+    this.#pending = undefined;
+    if (!this.onError?.(error)) throw error;
   }
 
   is(token: Token): boolean {
     if (this.peek() === token) {
       // The end is never taken.
-      if (token === T.END && this.#pending) throw this.#pending;
+      if (token === T.END && this.#pending) this.#tell(this.#pending);
       return true;
     }
     this.#wanted.push(token);
@@ -134,8 +140,9 @@ export class Parser {
   /**
    * Parses one statement of many. With a listener for errors, a wrong one is told and skipped, and
    * reading goes on behind it: at the next `;`, or before the `}` that ends what is around.
+   * @param skip not for checks of what has been read as a whole
    */
-  recover(parse: () => void): void {
+  recover(parse: () => void, skip = true): void {
     const { onError } = this;
     if (!onError) return parse();
     const [depth, scope] = [this.#depth, this.scope];
@@ -147,7 +154,7 @@ export class Parser {
       this.scope = scope;
       this.#pending = undefined;
       if (!onError(error)) throw error;
-      this.#skip();
+      if (skip) this.#skip();
     }
   }
 

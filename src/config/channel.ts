@@ -96,7 +96,8 @@ export function openChannel(
 }
 
 export function parseChannelBlock(c: ConfigDraft, channel: ChannelDraft, rules: ChannelRules): void {
-  const { p } = c;
+  const { p, surrounding } = c;
+  c.surrounding = { ...surrounding, isChannel: true };
   if (p.accept(T["{"])) {
     while (!p.accept(T["}"])) {
       if (p.peek() === T.END) {
@@ -109,6 +110,7 @@ export function parseChannelBlock(c: ConfigDraft, channel: ChannelDraft, rules: 
       });
     }
   } else if (!p.is(T[";"])) p.unexpected();
+  c.surrounding = surrounding;
   if (channel.table === undefined) p.fail("Routing table not specified");
 }
 

@@ -8,6 +8,7 @@ import type { LexerHost, SourceFile } from "../../protocol/policy/lexer.ts";
 import { Parser } from "../../protocol/policy/parser.ts";
 import { Scope } from "../../protocol/policy/symbols.ts";
 import type { NetType } from "../../protocol/rib/route.ts";
+import { hintFor, type Surrounding } from "./hints.ts";
 import type { Config, ConfigMessage, Place, ProtocolConfig, TableConfig } from "./schema.ts";
 
 export type Draft<C> = { -readonly [K in keyof C]: C[K] };
@@ -43,6 +44,8 @@ export class ConfigDraft {
   readonly strict: boolean;
   /** `bt_test_suite`. */
   readonly tests: ConfigTest[] = [];
+  /** For hints. */
+  surrounding: Surrounding = NOWHERE;
   hasDevice = false;
   /** The kernel protocol of each table. */
   readonly kernels: Map<string, string> = new Map();
@@ -74,7 +77,11 @@ export class ConfigDraft {
   report(error: PolicyError): boolean {
     const isKnown =
       this.errors.length > 0 && error.message.endsWith("unexpected CF_SYM_UNDEFINED") && this.#failed.has(this.p.text);
-    if (!isKnown && this.errors.length < MOST_ERRORS) this.errors.push({ place: error.place, text: error.message });
+    // What was not closed was told already.
+    const isEcho = this.errors.length > 0 && error.message.startsWith("syntax error, unexpected END");
+    if (isKnown || isEcho) return true;
+    const hint = hintFor(error.message, this.p.text, this.surrounding);
+    this.errors.push({ place: error.place, text: error.message, ...(hint === undefined ? {} : { hint }) });
     return this.errors.length < MOST_ERRORS;
   }
 
@@ -87,4 +94,5 @@ export class ConfigDraft {
   }
 }
 
+export const NOWHERE: Surrounding = { kind: undefined, isChannel: false };
 const MOST_ERRORS = 50;

@@ -227,6 +227,15 @@ export function formatErrors(result: LoadResult & { readonly ok: false }): strin
 
 /** @param sources for the quoted line; without it only the message */
 export function formatMessage(
+  message: ConfigMessage,
+  sources: ReadonlyMap<string, string> | undefined,
+  prefix: string,
+): string {
+  const quote = formatQuoted(message, sources, prefix);
+  return message.hint === undefined ? quote : `${quote}\n  ${message.hint}`;
+}
+
+function formatQuoted(
   { place, text }: ConfigMessage,
   sources: ReadonlyMap<string, string> | undefined,
   prefix: string,

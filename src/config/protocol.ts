@@ -7,7 +7,7 @@ import { T, type Token } from "../../protocol/policy/tokens.ts";
 import { BFD_KIND } from "./bfd.ts";
 import { BGP_KIND } from "./bgp.ts";
 import { copyChannels, DEBUG_FLAGS, type ProtocolDraft } from "./channel.ts";
-import type { ConfigDraft, Definition } from "./draft.ts";
+import { type ConfigDraft, type Definition, NOWHERE } from "./draft.ts";
 import { FOREIGN_KINDS, NEWER_KINDS } from "./foreign.ts";
 import type { ProtocolKind } from "./kind.ts";
 import { MRT_KIND } from "./mrt.ts";
@@ -41,10 +41,15 @@ export function parseProtocol(c: ConfigDraft, isTemplate: boolean): void {
   parseName(c, kind, draft, isTemplate);
   p.expect(T["{"]);
   const before = c.errors.length;
+  c.surrounding = { kind: kind.word, isChannel: false };
   parseItems(c, kind, draft);
   // What an error left out would only lead to more.
-  if (c.errors.length > before) return;
-  p.recover(() => kind.check?.(c, draft, isTemplate));
+  if (c.errors.length > before) {
+    c.surrounding = NOWHERE;
+    return;
+  }
+  p.recover(() => kind.check?.(c, draft, isTemplate), false);
+  c.surrounding = NOWHERE;
   if (!isTemplate && c.errors.length === before) c.protocols.push(kind.finish(c, draft));
 }
 

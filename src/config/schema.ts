@@ -404,4 +404,6 @@ export interface Config {
 export interface ConfigMessage {
   readonly place: Place;
   readonly text: string;
+  /** What else there is to say, on a line of its own: how BIRD 2 writes it. */
+  readonly hint?: string;
 }
