@@ -96,7 +96,7 @@ mkdirSync(STAGING, { recursive: true });
 try {
   writeFileSync(resolve(STAGING, "package.json"), `${JSON.stringify({ type: "commonjs" })}\n`);
   await bundle(COMMANDS, "#!/usr/bin/env node\n");
-  await bundle([...[...late].filter((file) => existsSync(file)), ...workers()], "");
+  await bundle([...late, ...workers()], "");
   for (const command of COMMANDS) chmodSync(resolve(STAGING, `${basename(command, ".ts")}.js`), 0o755);
   addCodeCache(STAGING);
   // What runs from there keeps running: the old commands give way at once, and to whole ones only.

@@ -122,12 +122,14 @@ export function openLogFile(path: string, owner?: Owner): number {
 }
 
 /**
- * Standard error through a description of our own, so that not blocking is our business alone; a socket
- * (systemd's journal) cannot be opened so, and is used as it is.
+ * Standard error through a description of our own, so that not blocking is our business alone. A socket
+ * (systemd's journal) cannot be opened so, and a file has one offset that all its writers must share: they
+ * are used as they are.
  */
 export function openStderr(): number {
   const { O_APPEND, O_NOCTTY, O_NONBLOCK, O_WRONLY } = constants;
   try {
+    if (fstatSync(STDERR).isFile()) return STDERR;
     return openSync("/proc/self/fd/2", O_WRONLY | O_APPEND | O_NOCTTY | O_NONBLOCK);
   } catch {
     return STDERR;

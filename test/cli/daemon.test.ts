@@ -71,6 +71,14 @@ describe.skipIf(!isBuilt)("linnet", { timeout: 20_000 }, () => {
       expect(existsSync(join(directory, "x.ctl"))).toBe(false);
     });
 
+    test("on standard error that is a file, line by line", () => {
+      writeFileSync(join(directory, "bird.conf"), "protocol device {}\nprotcol x;\n");
+      spawnSync("sh", ["-c", `"${process.execPath}" "${LINNET}" -p -l 2>err`], { cwd: directory });
+      expect(readFileSync(join(directory, "err"), "utf8")).toBe(
+        "bird: bird.conf:2:1 syntax error, unexpected CF_SYM_UNDEFINED\nprotcol x;\n^\n",
+      );
+    });
+
     test("a missing file", () => {
       expect(run("-p", "-c", "missing.conf")).toMatchObject({
         status: 1,
