@@ -3,7 +3,7 @@
 import type { Parser } from "../../protocol/policy/parser.ts";
 import { T, type Token } from "../../protocol/policy/tokens.ts";
 import type { NetType } from "../../protocol/rib/route.ts";
-import type { BgpDraft } from "./bgp.ts";
+import type { BgpDraft } from "./bgp-draft.ts";
 import { type ChannelDraft, finishChannel, openChannel, parseChannelBlock, parseTable, tableType } from "./channel.ts";
 import type { ConfigDraft } from "./draft.ts";
 import { parseAddress, parseNumber, parseSwitch, parseWord } from "./options.ts";

@@ -1,7 +1,7 @@
 /** What of a BGP session's options cannot be together: bird's checks, in its order and words. */
 import type { Parser } from "../../protocol/policy/parser.ts";
 import { isLinkLocal } from "../../protocol/wire/address.ts";
-import { type BgpDraft, isInternal, multihopOf } from "./bgp.ts";
+import { type BgpDraft, isInternal, multihopOf } from "./bgp-draft.ts";
 import type { ChannelDraft } from "./channel.ts";
 import type { ConfigDraft } from "./draft.ts";
 

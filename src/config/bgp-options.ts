@@ -3,7 +3,7 @@
 import type { Parser } from "../../protocol/policy/parser.ts";
 import { T, type Token } from "../../protocol/policy/tokens.ts";
 import { parseSessionOptions } from "./bfd.ts";
-import type { BgpDraft } from "./bgp.ts";
+import { type BgpDraft, DEFAULT_TTL } from "./bgp-draft.ts";
 import type { ConfigDraft } from "./draft.ts";
 import {
   parseAddress,
@@ -238,7 +238,6 @@ const ROLES: ReadonlyMap<Token, RoleName> = new Map<Token, RoleName>([
 const ONE_NEIGHBOR = "Only one neighbor per BGP instance is allowed";
 /** Names are at most 63 letters; the number behind needs ten of them. */
 const LONGEST_DYNAMIC_NAME = 52;
-const DEFAULT_TTL = 64;
 
 const CONNECT_DELAY = number("connectDelayTime", T.TIME);
 

@@ -1,19 +1,12 @@
 /** Protocol bgp: its options, and what they come to when the block is complete. */
 import { finishBgpChannel, parseBgpChannel, startsBgpChannel } from "./bgp-channel.ts";
 import { checkBgp } from "./bgp-check.ts";
+import { type BgpDraft, isInternal, multihopOf } from "./bgp-draft.ts";
 import { BGP_OPTIONS } from "./bgp-options.ts";
 import type { ProtocolDraft } from "./channel.ts";
 import type { Draft } from "./draft.ts";
 import { commonOf, kindOf, type ProtocolKind } from "./kind.ts";
 import type { BgpConfig } from "./schema.ts";
-
-/** What is undefined here has a default that depends on the rest. */
-export type BgpDraft = ProtocolDraft &
-  Omit<Draft<BgpConfig>, keyof ProtocolDraft | "kind" | "internal" | "multihop" | "checkLink"> & {
-    /** 0 and undefined: not said. */
-    multihop: number | "direct" | undefined;
-    checkLink: boolean | undefined;
-  };
 
 export const BGP_KIND: ProtocolKind = kindOf<BgpDraft>({
   word: "bgp",
@@ -49,19 +42,6 @@ export const BGP_KIND: ProtocolKind = kindOf<BgpDraft>({
     };
   },
 });
-
-/** Same AS, or said to be. */
-export function isInternal(draft: BgpDraft): boolean {
-  return draft.neighborKind === "internal" || (!draft.neighborKind && draft.neighborAs === draft.localAs);
-}
-
-/** TTL of a multihop session; undefined if direct. Internal sessions are multihop unless they say otherwise. */
-export function multihopOf(draft: BgpDraft): number | undefined {
-  if (draft.multihop === "direct") return undefined;
-  return draft.multihop ?? (isInternal(draft) ? DEFAULT_TTL : undefined);
-}
-
-export const DEFAULT_TTL = 64;
 
 const DEFAULTS: Omit<BgpDraft, keyof ProtocolDraft> = {
   localAs: 0,
