@@ -36,6 +36,8 @@ export class Connections {
   readonly #flows = new Map<string, Flow>();
   #streams = 0;
   #held = 0;
+  /** Connections that are being put together. */
+  #open = 0;
 
   constructor(ports: ReadonlySet<number>, listen: (connection: Connection) => Listener) {
     this.#ports = ports;
@@ -48,8 +50,8 @@ export class Connections {
     const flow = this.#flow(segment, direction, at);
     flow.last = at.frame;
     noteInitial(flow, segment, direction);
-    const { bgp } = flow;
-    if (!bgp) return;
+    if (!flow.connection) return;
+    const bgp = (flow.bgp ??= this.#begin(flow.connection, at));
     this.#feed(flow, bgp, segment, direction, packet);
     const held = bgp.halves[0].waitingOctets + bgp.halves[1].waitingOctets + bgp.listener.held;
     this.#held += held - flow.held;
@@ -122,38 +124,46 @@ export class Connections {
       acks: [undefined, undefined],
       last: at.frame,
       held: 0,
-      bgp: undefined,
       connection: undefined,
+      bgp: undefined,
     };
     if (this.#ports.has(segment.srcPort) || this.#ports.has(segment.dstPort)) {
       const src = endOf(segment, segment.srcAt, segment.srcPort);
       const dst = endOf(segment, segment.dstAt, segment.dstPort);
       flow.connection = { stream, ends: direction === 0 ? [src, dst] : [dst, src] };
-      flow.bgp = this.#bgp(flow.connection);
     }
     return flow;
   }
 
-  #bgp(connection: Connection): Bgp {
+  #begin(connection: Connection, at: Moment): Bgp {
+    if (++this.#open > MAX_OPEN) this.#idle(at);
     const listener = this.#listen(connection);
     return { listener, halves: [new Reassembly(listener.outlet(0)), new Reassembly(listener.outlet(1))] };
   }
 
-  /** Starts over in the same place. */
+  /** Keeps the number, and starts over with the next packet. */
   #restart(flow: Flow, at: Moment): void {
     this.#close(flow, at);
     flow.initial = [undefined, undefined];
     flow.acks = [undefined, undefined];
-    if (flow.connection) flow.bgp = this.#bgp(flow.connection);
   }
 
   #close(flow: Flow, at: Moment): void {
     this.#held -= flow.held;
     flow.held = 0;
+    if (!flow.bgp) return;
     for (const direction of [0, 1] as const) {
-      flow.bgp?.halves[direction].end(at);
-      flow.bgp?.listener.ended(direction);
+      flow.bgp.halves[direction].end(at);
+      flow.bgp.listener.ended(direction);
     }
+    flow.bgp = undefined;
+    this.#open--;
+  }
+
+  /** Half of those that are being put together, idle for longest, are joined half-way when they go on. */
+  #idle(at: Moment): void {
+    const open = [...this.#flows.values()].filter((flow) => flow.bgp).sort((a, b) => a.last - b.last);
+    for (const flow of open.slice(0, MAX_OPEN / 2)) this.#close(flow, at);
   }
 
   /** Gives up the holes and the half messages of the connections that were idle for longest. */
@@ -167,7 +177,9 @@ export class Connections {
 
   /** A quarter of the connections, those that were idle for longest. */
   #forget(at: Moment): void {
-    const byAge = [...this.#flows].sort(([, a], [, b]) => Number(!!a.bgp) - Number(!!b.bgp) || a.last - b.last);
+    const byAge = [...this.#flows].sort(
+      ([, a], [, b]) => Number(!!a.connection) - Number(!!b.connection) || a.last - b.last,
+    );
     for (const [key, flow] of byAge.slice(0, MAX_CONNECTIONS / 4)) {
       this.#close(flow, at);
       this.#flows.delete(key);
@@ -182,7 +194,9 @@ interface Bgp {
 
 interface Flow {
   readonly stream: number;
+  /** If one of its ports is BGP's. */
   connection: Connection | undefined;
+  /** While it is being put together. */
   bgp: Bgp | undefined;
   /** The number each direction began with, as far as it can be known. */
   initial: [number | undefined, number | undefined];
@@ -240,5 +254,7 @@ function endOf({ octets, family }: Segment, at: number, port: number): string {
 
 /** A scan of a whole network fits; what is forgotten is at most counted anew. */
 const MAX_CONNECTIONS = 131_072;
+/** Connections put together at the same time: more than any route server has peers. */
+const MAX_OPEN = 8192;
 /** Octets of all connections that wait for others. */
 const MAX_HELD = 64 << 20;

@@ -13,6 +13,7 @@ import {
   ArchiveError,
   type MessageRecord,
   type MrtRecord,
+  momentAt,
   type Reader,
   type RibPeer,
   type RibRecord,
@@ -43,9 +44,10 @@ export class MrtReader implements Reader<MrtRecord> {
     const extended = EXTENDED_TIME.has(type) && length >= 4;
     const start = at + HEADER + (extended ? 4 : 0);
     input.take(HEADER + length);
-    const time = { frame: ++this.#records, seconds: u32be(octets, at) };
+    const frame = ++this.#records;
+    const seconds = u32be(octets, at);
     return {
-      moment: extended ? { ...time, fraction: u32be(octets, at + HEADER), digits: 6 } : time,
+      moment: extended ? momentAt(frame, seconds, u32be(octets, at + HEADER), 6) : { frame, seconds },
       type,
       subtype: u16be(octets, at + 6),
       body: octets.subarray(start, at + HEADER + length),

@@ -8,7 +8,7 @@
  * eight octets more of Kuznetzov's patched libpcap.
  */
 import { Input, u32be, u32le } from "./input.ts";
-import { ArchiveError, type Packet, type Reader } from "./record.ts";
+import { ArchiveError, momentAt, type Packet, type Reader } from "./record.ts";
 
 export class PcapReader implements Reader<Packet> {
   readonly #input = new Input();
@@ -32,12 +32,7 @@ export class PcapReader implements Reader<Packet> {
     const start = at + format.header;
     input.take(format.header + captured);
     return {
-      moment: {
-        frame: ++this.#frames,
-        seconds: u32(octets, at),
-        fraction: u32(octets, at + 4),
-        digits: format.digits,
-      },
+      moment: momentAt(++this.#frames, u32(octets, at), u32(octets, at + 4), format.digits),
       linkType: this.#linkType,
       octets: octets.subarray(start, start + captured),
       original: u32(octets, at + 12),

@@ -19,6 +19,8 @@ export class PcapngReader implements Reader<Packet> {
   #inSection = false;
   /** Octets of a block without packets that are still to come. */
   #skip = 0;
+  /** Where the current block starts. */
+  #blockAt = 0;
 
   push(chunk: Uint8Array): void {
     this.#input.push(chunk);
@@ -29,6 +31,7 @@ export class PcapngReader implements Reader<Packet> {
     for (;;) {
       if (this.#skip > 0) this.#skip -= input.take(this.#skip);
       if (this.#skip > 0 || input.left < 12) return undefined;
+      this.#blockAt = input.offset;
       const block = this.#blockHeader();
       if (!KEPT.has(block.type)) {
         this.#skip = block.length;
@@ -43,6 +46,7 @@ export class PcapngReader implements Reader<Packet> {
   }
 
   finish(): void {
+    if (this.#skip === 0) this.#blockAt = this.#input.offset;
     if (this.#skip > 0 || this.#input.left > 0 || !this.#inSection) {
       throw this.#error("the file is cut inside a record");
     }
@@ -141,7 +145,7 @@ export class PcapngReader implements Reader<Packet> {
   }
 
   #error(message: string): ArchiveError {
-    return new ArchiveError(message, this.#inSection ? this.#frames + 1 : 0, this.#input.offset);
+    return new ArchiveError(message, this.#inSection ? this.#frames + 1 : 0, this.#blockAt);
   }
 }
 

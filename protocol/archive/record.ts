@@ -139,6 +139,13 @@ export class ArchiveError extends Error {
   }
 }
 
+/** A fraction of a second or more, which some writers leave there, belongs to the seconds. */
+export function momentAt(frame: number, seconds: number, fraction: number, digits: number): Moment {
+  const unit = 10 ** digits;
+  if (fraction < unit) return { frame, seconds, fraction, digits };
+  return { frame, seconds: seconds + Math.floor(fraction / unit), fraction: fraction % unit, digits };
+}
+
 /** Seconds since 1970, with as many decimals as the capture has. */
 export function formatMoment(moment: Moment): string | undefined {
   if (moment.seconds === undefined) return undefined;

@@ -104,7 +104,7 @@ class Run {
         decoder ??= this.#decoderOf(chunk, label);
         read += chunk.length;
         decoder.push(chunk);
-        await this.#output.relay();
+        await this.#output.relay(); // at once: the input may be somebody's live capture
         progress.update();
         if (this.#output.closed || this.#stopped) return;
       }

@@ -33,12 +33,12 @@ export class Output {
     this.#length += this.#buffer.write(text, this.#length);
   }
 
-  /** Hands on what has gathered once it is worth it, and waits while the reader is behind. */
-  async relay(least: number = WORTH): Promise<void> {
-    if (this.#length < least || this.#length === 0) return;
+  /** Hands on what has gathered, and waits while the reader is behind. */
+  async relay(): Promise<void> {
+    if (this.#length === 0) return;
     // The stream keeps what it is given until it is written: the next lines need another buffer.
     const full = this.#buffer.subarray(0, this.#length);
-    this.#buffer = Buffer.allocUnsafe(CAPACITY);
+    this.#buffer = Buffer.allocUnsafe(Math.min(CAPACITY, 2 * full.length));
     this.#length = 0;
     if (this.#closed) return;
     if (!this.#stream.write(full)) await this.#drained();
@@ -46,7 +46,7 @@ export class Output {
 
   /** All that is left. */
   async end(): Promise<void> {
-    await this.relay(0);
+    await this.relay();
     this.#stream.off("close", this.#failed);
   }
 
@@ -72,6 +72,5 @@ export class Output {
   };
 }
 
-const WORTH = 64 << 10;
 const CAPACITY = 1 << 20;
 const NEWLINE = 0x0a;

@@ -10,12 +10,21 @@ export interface Screen {
 export class Progress {
   readonly #screen: Screen | undefined;
   readonly #name: string;
-  readonly #source: Source;
-  readonly #started = performance.now();
-  #shownAt = 0;
+  readonly #source: Pick<Source, "size" | "position">;
+  readonly #now: () => number;
+  readonly #started: number;
+  #shownAt: number | undefined;
 
   /** @param wanted false where lines go to the same terminal */
-  constructor(screen: Screen, name: string, source: Source, wanted: boolean) {
+  constructor(
+    screen: Screen,
+    name: string,
+    source: Pick<Source, "size" | "position">,
+    wanted: boolean,
+    now: () => number = () => performance.now(),
+  ) {
+    this.#now = now;
+    this.#started = now();
     this.#screen = wanted && screen.isTTY ? screen : undefined;
     this.#name = name;
     this.#source = source;
@@ -23,15 +32,15 @@ export class Progress {
 
   update(): void {
     if (!this.#screen) return;
-    const now = performance.now();
-    if (now - this.#started < PATIENCE_MS || now - this.#shownAt < INTERVAL_MS) return;
+    const now = this.#now();
+    if (now - this.#started < PATIENCE_MS || now - (this.#shownAt ?? 0) < INTERVAL_MS) return;
     this.#shownAt = now;
     this.#screen.write(`\r${this.#line(now - this.#started)}\x1b[K`);
   }
 
   /** Leaves nothing behind. */
   clear(): void {
-    if (this.#shownAt > 0) this.#screen?.write("\r\x1b[K");
+    if (this.#shownAt !== undefined) this.#screen?.write("\r\x1b[K");
   }
 
   #line(elapsedMs: number): string {

@@ -197,8 +197,12 @@ async function peek(chunks: Chunks, least: number): Promise<[Uint8Array, AsyncIt
 }
 
 async function* chain(first: Uint8Array, rest: AsyncIterator<Uint8Array>): Chunks {
-  if (first.length > 0) yield first;
-  yield* { [Symbol.asyncIterator]: () => rest };
+  try {
+    if (first.length > 0) yield first;
+    yield* { [Symbol.asyncIterator]: () => rest };
+  } finally {
+    await rest.return?.(); // whoever stops early lets go of the input
+  }
 }
 
 const READ = 256 << 10;

@@ -301,4 +301,4 @@ const COLUMNS = [
   "time",
 ];
 const LEFT = new Set([1, 9]);
-const MAX_SESSIONS = 65_536;
+const MAX_SESSIONS = 16_384;

@@ -14,6 +14,7 @@ import {
   inspectAttributes,
   inspectMessage,
 } from "../../../protocol/codec/inspect.ts";
+import { HEADER_LENGTH, MAX_LENGTH } from "../../../protocol/codec/message.ts";
 
 export type AnyRecord = CaptureRecord | MrtEntry;
 
@@ -60,8 +61,15 @@ export function findingsOf({ message, rib }: Entry): readonly Finding[] {
 }
 
 function inspect(record: MessageRecord): Inspection {
-  const { behind, octets, context } = record;
-  return behind === undefined ? inspectMessage(octets, context) : { findings: [remainder(octets, behind)] };
+  const { behind, octets, context, stream } = record;
+  if (behind !== undefined) return { findings: [remainder(octets, behind)] };
+  const seen = inspectMessage(octets, context);
+  const [finding, ...others] = seen.findings;
+  const { length = 0 } = seen;
+  // In a stream a header alone means that its length was not believed; the codec does not know the limit.
+  if (stream === undefined || !finding || length <= MAX_LENGTH || octets.length > HEADER_LENGTH) return seen;
+  const message = `message of ${length} octets, the limit is ${MAX_LENGTH}: the receiver announced no extended messages`;
+  return { ...seen, findings: [{ ...finding, message }, ...others] };
 }
 
 /** Octets behind a message that stood alone. */
