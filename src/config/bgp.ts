@@ -4,7 +4,6 @@ import { checkBgp } from "./bgp-check.ts";
 import { type BgpDraft, isInternal, multihopOf } from "./bgp-draft.ts";
 import { BGP_OPTIONS } from "./bgp-options.ts";
 import type { ProtocolDraft } from "./channel.ts";
-import type { Draft } from "./draft.ts";
 import { commonOf, kindOf, type ProtocolKind } from "./kind.ts";
 import type { BgpConfig } from "./schema.ts";
 
