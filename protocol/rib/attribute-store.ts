@@ -57,6 +57,8 @@ export class AttributeStore {
   #limit = 1;
   /** Freed rows by the size class of the octets they keep; class 0 keeps none. Linked through Hash. */
   readonly #free = new Int32Array(CLASSES + 1);
+  /** Pages of rows that were given back. */
+  readonly #vacant: number[] = [];
   #serial = 0;
   readonly #seed: number;
 
@@ -240,11 +242,23 @@ export class AttributeStore {
       this.#arena.reuse(length);
       return id;
     }
+    if (this.#free[0] === 0) this.#occupy();
     id = this.#free[0]!;
     if (id !== 0) this.#free[0] = this.rows.get(id, SetWord.Hash);
     else id = this.#limit++;
     this.rows.touch(id)[(id & PAGE_MASK) * SET_STRIDE + SetWord.At] = this.#arena.allocate(length);
     return id;
+  }
+
+  /** A page of rows that was given back is used again. */
+  #occupy(): void {
+    const page = this.#vacant.pop();
+    if (page === undefined) return;
+    const first = Math.max(1, page << PAGE_BITS);
+    for (let id = (page << PAGE_BITS) + PAGE_MASK; id >= first; id--) {
+      this.rows.set(id, SetWord.Hash, this.#free[0]!);
+      this.#free[0] = id;
+    }
   }
 
   #forget(id: number, page: Int32Array, at: number): void {
@@ -315,18 +329,34 @@ export class AttributeStore {
     }
     this.#limit = limit;
     this.rows.pages.length = Math.min(this.rows.pages.length, ((limit - 1) >>> PAGE_BITS) + 1);
-    for (let id = limit - 1; id > 0; id--) {
-      if (this.rows.get(id, SetWord.Serial) !== 0) continue;
-      this.rows.set(id, SetWord.Hash, this.#free[0]!);
-      this.#free[0] = id;
-    }
+    this.#vacant.length = 0;
+    for (let page = this.rows.pages.length - 1; page >= 0; page--) this.#freeRows(page);
     let size = this.#mask + 1;
     while (size > FIRST_INDEX && size > limit * 2 && this.#size * 4 < size) size /= 2;
     if (size !== this.#mask + 1) this.#reindex(size);
   }
 
+  /** The rows of a page that have no set are free; a page that has none at all goes back. */
+  #freeRows(page: number): void {
+    const first = Math.max(1, page << PAGE_BITS);
+    const end = Math.min(this.#limit, (page + 1) << PAGE_BITS);
+    let live = false;
+    for (let id = first; id < end && !live; id++) live = this.rows.get(id, SetWord.Serial) !== 0;
+    if (!live && end === (page + 1) << PAGE_BITS) {
+      this.rows.pages[page] = undefined;
+      this.#vacant.push(page);
+      return;
+    }
+    for (let id = end - 1; id >= first; id--) {
+      if (this.rows.get(id, SetWord.Serial) !== 0) continue;
+      this.rows.set(id, SetWord.Hash, this.#free[0]!);
+      this.#free[0] = id;
+    }
+  }
+
   #reset(): void {
     this.rows.clear();
+    this.#vacant.length = 0;
     this.#arena.renew();
     this.#free.fill(0);
     this.#limit = 1;

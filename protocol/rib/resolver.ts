@@ -49,8 +49,10 @@ export class DirectGateways implements Gateways {
   forwarding(nextHop: number): Forwarding {
     const entry = this.#core.attributes.nextHops.get(nextHop);
     if (!entry) return NOWHERE;
-    const gateway = entry.linkLocal && !this.#preferGlobal ? entry.linkLocal : entry.address;
-    const iface = this.#core.links?.neighbor(entry.address, this.#iface)?.iface ?? this.#iface;
+    const near = this.#core.links?.neighbor(entry.address, this.#iface);
+    // As bird: the global address where it is on the link, else the link-local one that came with it.
+    const gateway = near || this.#preferGlobal || !entry.linkLocal ? entry.address : entry.linkLocal;
+    const iface = near?.iface ?? this.#iface;
     return { dest: "unicast", nextHops: [iface === undefined ? { gateway } : { gateway, iface }], metric: this.#cost };
   }
 }
