@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join as joinPath } from "node:path";
 import { Readable, Writable } from "node:stream";
 import { gzipSync } from "node:zlib";
+import fc from "fast-check";
 import { afterAll, describe, expect, test } from "vitest";
 import { decodeCommand } from "../../../src/cli/decode.ts";
 import {
@@ -396,6 +397,30 @@ describe("on a terminal", () => {
     expect(lines[0].capabilities[0].hostname).toBe("\u001b[2J\u009b1m\n\u007f");
     expect(lines[1].shutdownCommunication).toBe("\u001b[2J\u009b1m\n\u007f");
   });
+});
+
+test("any damage ends in lines and a status, never in an exception", async () => {
+  const samples = [SESSION, pcap([frame({ seq: 1, data: join(KEEPALIVE, BROKEN) })]), gzipSync(SESSION)];
+  const damage = fc.array(fc.tuple(fc.nat(), fc.integer({ min: 0, max: 255 })), { minLength: 1, maxLength: 10 });
+  const modes = fc.constantFrom(
+    ["--json"],
+    ["--summary"],
+    ["--no-json"],
+    ["--strict"],
+    ["--add-path", "yes"],
+    ["--hex"],
+  );
+  await fc.assert(
+    fc.asyncProperty(fc.constantFrom(...samples), damage, fc.nat(), modes, async (sample, places, cut, args) => {
+      const octets = sample.slice();
+      for (const [at, value] of places) octets[at % octets.length] = value;
+      const { status, out, err } = await decode([...args, "-"], [octets.subarray(0, cut % (2 * octets.length))]);
+      expect([0, 1]).toContain(status);
+      expect(err).not.toMatch(/\n\s+at /);
+      if (args[0] !== "--no-json") expect(() => linesOf(out)).not.toThrow();
+    }),
+    { numRuns: 300 },
+  );
 });
 
 function damaged(octets: Uint8Array, at: number): Uint8Array {
