@@ -116,7 +116,7 @@ class GroupExport implements Exporter {
   session: ChannelSession | undefined;
   member: GroupMember | undefined;
   readonly #channel: BgpChannel;
-  #base = { updates: exportUpdates(), withdraws: exportWithdraws() };
+  #base = { updates: exportUpdates(), withdraws: exportWithdraws(), own: 0 };
   #kept = { updates: exportUpdates(), withdraws: exportWithdraws() };
   #rules = "";
 
@@ -133,11 +133,13 @@ class GroupExport implements Exporter {
     const { updates: kept } = this.#kept;
     const { updates: base } = this.#base;
     const now = group?.updates ?? base;
+    // What the group sends to all but the one it came from, that one's channel has rejected.
+    const own = (group?.ownUpdates.get(this.#channel.source.id) ?? this.#base.own) - this.#base.own;
     return {
       received: kept.received + now.received - base.received,
-      rejected: kept.rejected + now.rejected - base.rejected,
+      rejected: kept.rejected + now.rejected - base.rejected + own,
       filtered: kept.filtered + now.filtered - base.filtered,
-      accepted: kept.accepted + now.accepted - base.accepted,
+      accepted: kept.accepted + now.accepted - base.accepted - own,
     };
   }
 
@@ -156,8 +158,18 @@ class GroupExport implements Exporter {
     if (!this.session || this.member) return;
     this.#kept = { updates: exportUpdates(), withdraws: exportWithdraws() };
     this.member = this.#join(this.session);
+    this.#countFeed(this.member.group);
     this.member.feed(this.#endOfRib());
     this.session.wake();
+  }
+
+  /** What the group has judged and encoded already is news for this peer. */
+  #countFeed({ size, bySource }: UpdateGroup): void {
+    const own = bySource.get(this.#channel.source.id) ?? 0;
+    const { updates } = this.#kept;
+    updates.received += size;
+    updates.rejected += own;
+    updates.accepted += size - own;
   }
 
   stop(): void {
@@ -174,7 +186,8 @@ class GroupExport implements Exporter {
     const { member, session } = this;
     if (!member || !session) return;
     if (groupKey(this.#channel, session) === member.group.key) {
-      member.group.release();
+      if (this.#channel.options.exportFilter.reads.impure) member.group.again();
+      else member.group.release();
       session.wake();
       return;
     }
@@ -192,6 +205,8 @@ class GroupExport implements Exporter {
     const { member, session } = this;
     if (!member || !session) return;
     const enhanced = session.session.enhancedRefresh;
+    this.#kept = { ...this.#kept, updates: { ...this.#kept.updates } };
+    this.#countFeed(member.group);
     member.refresh(
       enhanced ? this.#routeRefresh(RefreshSubtype.BeginningOfRr) : undefined,
       enhanced ? this.#routeRefresh(RefreshSubtype.EndOfRr) : undefined,
@@ -212,7 +227,8 @@ class GroupExport implements Exporter {
     const key = groupKey(channel, session);
     this.#rules = rulesKey(channel, session);
     const group = session.rib.groups.find(key, () => groupOptions(channel, session));
-    this.#base = { updates: { ...group.updates }, withdraws: { ...group.withdraws } };
+    const own = group.ownUpdates.get(channel.source.id) ?? 0;
+    this.#base = { updates: { ...group.updates }, withdraws: { ...group.withdraws }, own };
     return new GroupMember(group, channel.source, session.policy.neighborAddress, () => session.wake());
   }
 

@@ -61,6 +61,8 @@ export class UpdateGroup implements TableFeed {
   readonly alone: Set<GroupMember> = new Set();
   readonly updates: ExportUpdates = exportUpdates();
   readonly withdraws: ExportWithdraws = exportWithdraws();
+  /** Of the accepted updates, those of a source's own routes: its peer does not get them. */
+  readonly ownUpdates: Map<number, number> = new Map();
   /** Octets of batches that a member may have before it; one with more goes alone. */
   patience: number = 1 << 20;
   /** Prefixes in the Adj-RIB-Out, and those of them that a source brought: its own peer does not get them. */
@@ -156,6 +158,13 @@ export class UpdateGroup implements TableFeed {
   release(): void {
     for (const index of this.#waiting) this.#dirty.add(index);
     this.#waiting.clear();
+  }
+
+  /** What the filter asked beside the routes has changed: all are judged again. */
+  again(): void {
+    this.release();
+    const { table } = this.options;
+    for (let slot = 1; slot < table.prefixes.limit; slot++) if (table.has(slot as Slot)) this.#enter(slot as Slot);
   }
 
   /** Set of an index in the Adj-RIB-Out. */
@@ -453,11 +462,14 @@ export class UpdateGroup implements TableFeed {
       this.#tooLarge(first);
       return;
     }
+    const before = this.updates.accepted;
     for (let i = first; i >= 0; i = this.#buckets.next(i)) {
       this.updates.accepted++;
       const index = r[i * 5]!;
       this.writer.announce(this.index.slotOf(index), this.index.pathOf(index), this.encoder);
     }
+    const sourceId = tag & SOURCE;
+    this.ownUpdates.set(sourceId, (this.ownUpdates.get(sourceId) ?? 0) + this.updates.accepted - before);
   }
 
   /** What no message can hold is withdrawn where the peers have something older (RFC 8654 §5). */
@@ -524,6 +536,8 @@ export class UpdateGroup implements TableFeed {
 
   #nextHopMember(set: AttrId, tag: number): number {
     const { attributes } = this.core;
+    const origin = this.sourceOf(tag)?.via?.origin.id ?? 0;
+    if (origin !== 0 && this.#bySource.has(origin)) return origin; // its own route, come through a pipe
     const entry = attributes.nextHops.get(attributes.word(set, SetWord.NextHop));
     const member = entry && this.#byAddress.get(addressKey(entry.address));
     if (!entry || !member || member.source.id === (tag & SOURCE)) return 0;

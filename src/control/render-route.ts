@@ -5,7 +5,14 @@ import { formatNet as formatAnyNet, formatExtended, formatLarge, formatPair } fr
 import { Type } from "../../protocol/policy/types.ts";
 import { formatValue } from "../../protocol/policy/values.ts";
 import { type Net, type NextHop, type RouteAttributes, RouteKind, type RouteSource } from "../../protocol/rib/route.ts";
-import { formatAddress, formatDotted, formatPrefix, type IpAddress, sameAddress } from "../../protocol/wire/address.ts";
+import {
+  compareAddress,
+  formatAddress,
+  formatDotted,
+  formatPrefix,
+  type IpAddress,
+  sameAddress,
+} from "../../protocol/wire/address.ts";
 
 /** One line of a reply. */
 export type Line = readonly [code: number, text: string];
@@ -67,7 +74,8 @@ function senderOf({ attributes, source }: ShownRoute): IpAddress | undefined {
 function info({ attributes, source, stale, igpMetric }: ShownRoute): string {
   const preference = attributes.preference ?? source.preference;
   if (source.kind !== RouteKind.Bgp) return ` (${preference}${igpMetric === undefined ? "" : `/${igpMetric}`})`;
-  const metric = igpMetric === undefined ? "" : `/${igpMetric < UNKNOWN_METRIC ? igpMetric : "?"}`;
+  // On a connected network there is no way to measure.
+  const metric = igpMetric ? `/${igpMetric < UNKNOWN_METRIC ? igpMetric : "?"}` : "";
   const origin = attributes.origin === undefined ? "" : (ORIGIN_LETTERS[attributes.origin] ?? "");
   const last = attributes.asPath && lastAs(attributes.asPath);
   return ` (${preference}${stale ? "s" : ""}${metric}) [${last === undefined ? "" : `AS${last}`}${origin}]`;
@@ -76,7 +84,14 @@ function info({ attributes, source, stale, igpMetric }: ShownRoute): string {
 function hopLines(attributes: RouteAttributes): string[] {
   const hops = attributes.nextHops ?? [];
   if ((attributes.dest ?? "unicast") !== "unicast") return [];
-  return hops.map((hop) => hopText(hop, hops.length > 1));
+  return [...hops].sort(byWeight).map((hop) => hopText(hop, hops.length > 1));
+}
+
+/** bird keeps them so: the heaviest first, then by address. */
+function byWeight(a: NextHop, b: NextHop): number {
+  const order = (b.weight ?? 1) - (a.weight ?? 1);
+  if (order !== 0 || !a.gateway || !b.gateway) return order;
+  return compareAddress(a.gateway, b.gateway);
 }
 
 function hopText(hop: NextHop, weighted: boolean): string {

@@ -141,7 +141,7 @@ function select(
     const exported = source.channel.exportedView(view.slot);
     if (exported.verdict === "not eligible") return undefined;
     if (what.mode !== "preexport" && (exported.verdict === "exported") === (what.mode === "noexport")) return undefined;
-    if (what.mode !== "preexport" && exported.attributes) attributes = exported.attributes;
+    if (what.mode !== "preexport" && exported.attributes) attributes = withWay(exported.attributes, attributes);
   }
   if (what.protocol && view.source.protocol !== what.protocol.name) return undefined;
   if (what.filter) {
@@ -149,8 +149,17 @@ function select(
     if (!after) return undefined;
     attributes = after;
   }
-  const { net, source: from, since, best, stale } = view;
+  const { net, source: from, since, stale } = view;
+  // What is first of its prefix has the star, be it a filtered route.
+  const best = view.best || (view.filtered && isFirst && !source.table.has(view.slot));
   return { net, source: from, attributes, since, best, stale, igpMetric: metricOf(view, attributes) };
+}
+
+/** An export filter sees a route without the way to its next hop: that stays as it was, unless it set another. */
+function withWay(after: RouteAttributes, before: RouteAttributes): RouteAttributes {
+  const { dest, nextHops } = before;
+  if (after.nextHops || after.dest || !nextHops) return after;
+  return { ...after, nextHops, ...(dest === undefined ? {} : { dest }) };
 }
 
 /** Of BGP, the way's metric if there is a way to look up; of others, what a filter set. */

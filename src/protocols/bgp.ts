@@ -263,7 +263,8 @@ export class BgpProtocol implements Protocol, DynamicSession {
     this.#reach = now;
     if (now.ready) {
       this.#requestBfd(now);
-      return session.handle({ type: "ready", ready: true });
+      session.handle({ type: "ready", ready: true });
+      return this.#changed(); // a passive session does nothing, and has another name all the same
     }
     this.#bfd?.close();
     this.#bfd = undefined;

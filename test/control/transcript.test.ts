@@ -82,5 +82,5 @@ function masked(reply: string): string {
   return reply
     .replace(/\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}/g, "<date> <time>")
     .replace(/\d\d:\d\d:\d\d\.\d{3}/g, "<time>")
-    .replace(/\d+\.\d{3}\/(\d+)/g, "<left>/$1");
+    .replace(/((?:timer|delay|wait): +)\d+\.\d{3}\/(\d+)/g, "$1<left>/$2");
 }
