@@ -110,6 +110,7 @@ export class Channel {
     if (this.#state === "FLUSHING") this.#flushNow();
     this.#state = "UP";
     this.#clearCounters();
+    this.table.core.roaWatchers.add(this);
     this.exporter.start();
   }
 
@@ -117,6 +118,7 @@ export class Channel {
   close(options?: { keepStale?: boolean }): void {
     if (this.#state === "DOWN" || this.#state === "FLUSHING") return;
     this.exporter.stop();
+    this.table.core.roaWatchers.delete(this);
     this.#walks.clear();
     if (options?.keepStale) {
       this.#state = "START";
@@ -162,6 +164,11 @@ export class Channel {
     return this.#local.drain(max);
   }
 
+  /** Changes that wait to be drained. */
+  get pending(): number {
+    return this.#local.pending;
+  }
+
   /** Takes new options; filters judge again what was received and what is in the table, and only differences go on. */
   reconfigure(next: Partial<ChannelOptions>, how?: { soft?: boolean }): void {
     const before = this.#options;
@@ -194,8 +201,10 @@ export class Channel {
 
   /** A ROA table has changed. */
   roaChanged(): void {
-    const { rpkiReload, importFilter } = this.#options;
-    if (this.#state === "UP" && rpkiReload !== false && importFilter.reads.impure) this.#importAgain();
+    const { rpkiReload, importFilter, exportFilter } = this.#options;
+    if (this.#state !== "UP" || rpkiReload === false) return;
+    if (importFilter.reads.impure) this.#importAgain();
+    if (exportFilter.reads.impure) this.exporter.refilter();
   }
 
   /** What the import filter rejected and the channel kept. */
@@ -266,9 +275,8 @@ export class Channel {
   protected reconfigured(_before: ChannelOptions): void {}
 
   /** Why a route may not go out here, whatever the filter says. */
-  protected refuse(route: RouteView): string | undefined {
-    const { via } = route.source;
-    return via?.tables.includes(this.name) ? "it came from there" : undefined;
+  protected refuse(_route: RouteView): string | undefined {
+    return undefined;
   }
 
   /** Where packets for this channel's next hops go; undefined where routes say it themselves. */

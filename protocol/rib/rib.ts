@@ -1,7 +1,6 @@
 /** The tables of a speaker and what they share: one `Rib` a speaker. */
 import type { Prefix } from "../wire/address.ts";
 import type { AttributeStore } from "./attribute-store.ts";
-import type { Channel } from "./channel.ts";
 import type { PrefixTable } from "./prefix-table.ts";
 import { roaState } from "./roa.ts";
 import type { NetType, RouteSource } from "./route.ts";
@@ -15,7 +14,6 @@ export class Rib {
   readonly core: RibCore;
   readonly groups: UpdateGroups;
   readonly #tables = new Map<string, Table>();
-  readonly #roaWatchers = new Set<Channel>();
   readonly #roaJob: RibJob;
   #roaPending = false;
   #linkListeners = new Set<() => void>();
@@ -91,12 +89,6 @@ export class Rib {
     return found ? roaState(found, net, asn) : 0;
   }
 
-  /** The channel's routes are judged again after a change of any ROA table, if its filters ask one. */
-  watchRoa(channel: Channel): { close(): void } {
-    this.#roaWatchers.add(channel);
-    return { close: () => this.#roaWatchers.delete(channel) };
-  }
-
   #roaChanged(): void {
     if (this.#roaPending) return;
     this.#roaPending = true;
@@ -105,7 +97,7 @@ export class Rib {
 
   #tellRoa(): boolean {
     this.#roaPending = false;
-    for (const channel of this.#roaWatchers) channel.roaChanged();
+    for (const channel of this.core.roaWatchers) channel.roaChanged();
     return false;
   }
 }

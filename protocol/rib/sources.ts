@@ -36,6 +36,8 @@ export class RibCore {
   readonly sources: (RouteSource | undefined)[] = [undefined];
   links: LinkOracle | undefined;
   nextTableId = 1;
+  /** Channels whose filters may ask a ROA table. */
+  readonly roaWatchers: Set<{ roaChanged(): void }> = new Set();
   readonly #prefixes = new Map<NetType, PrefixTable>();
   readonly #epoch: number;
   readonly #retired: number[] = [];

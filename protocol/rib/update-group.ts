@@ -380,8 +380,18 @@ export class UpdateGroup implements TableFeed {
     if (newSet === 0) {
       this.size--;
       page[at + 1] = 0;
+      this.#admitOne();
     }
     // The old set stays held until the round is encoded.
+  }
+
+  /** There is room under the export limit: one that waits gets another look. */
+  #admitOne(): void {
+    for (const index of this.#waiting) {
+      this.#waiting.delete(index);
+      this.#dirty.add(index);
+      return;
+    }
   }
 
   /** Whether one of two routes is a member's own. */
