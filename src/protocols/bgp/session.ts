@@ -422,8 +422,11 @@ export class PeerSession {
 
   /** Pulls and writes a few chunks now; a big feed goes on in slices. */
   #flush(): void {
-    for (let chunks = 0; chunks < CHUNKS_AT_ONCE; chunks++) if (!this.#pull()) return;
-    this.#host.scheduler.run(this.#outputJob);
+    const { clock, scheduler } = this.#host;
+    const until = clock.now() + FLUSH_MS;
+    do if (!this.#pull()) return;
+    while (clock.now() < until);
+    scheduler.run(this.#outputJob);
   }
 
   #outputSlice(): boolean {
@@ -537,9 +540,10 @@ const ERROR_EVENTS: ReadonlyMap<number, "header-error" | "open-error" | "update-
   [ErrorCode.Update, "update-error"],
 ]);
 /** Input read in one go, well under the time of a slice. */
-const SLICE_OCTETS = 16_384;
+const SLICE_OCTETS = 4096;
 const CHUNK_OCTETS = 65_536;
-const CHUNKS_AT_ONCE = 4;
+/** What one event may write before others get their turn. */
+const FLUSH_MS = 2;
 /** An UPDATE with an empty MP_UNREACH, extended length or not. */
 const LONGEST_END_OF_RIB = 30;
 const PROGRESS_OCTETS = 4096;
