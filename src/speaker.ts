@@ -458,6 +458,6 @@ function isRunning(protocol: Protocol): boolean {
 const SHUTDOWN_ORDER = ["Kernel", "BGP"];
 
 /** Cease must reach every peer, but nobody waits longer for a peer that does not read. */
-const SHUTDOWN_MS = 800;
+const SHUTDOWN_MS = 500;
 const ERROR_INTERVAL_MS = 5_000;
 const ERROR_KINDS = 1000;

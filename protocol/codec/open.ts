@@ -104,9 +104,8 @@ function fixedFaults(version: number, { myAs, holdTime, bgpId, capabilities }: O
     faults.push(fault(OpenSubcode.BadPeerAs, `AS 0 in ${where}`, start + 1, data));
   }
   if (holdTime === 1 || holdTime === 2) {
-    faults.push(
-      fault(OpenSubcode.UnacceptableHoldTime, `hold time of ${holdTime} s: must be 0 or at least 3`, start + 3),
-    );
+    const text = `hold time of ${holdTime} s: must be 0 or at least 3`;
+    faults.push(fault(OpenSubcode.UnacceptableHoldTime, text, start + 3, Uint8Array.of(0, holdTime))); // as BIRD
   }
   if (bgpId === 0) faults.push(fault(OpenSubcode.BadBgpIdentifier, "BGP identifier 0.0.0.0", start + 5));
   return faults;

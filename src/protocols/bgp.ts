@@ -53,6 +53,7 @@ export class BgpProtocol implements Protocol, DynamicSession {
   #cause: string | undefined;
   /** The last error was a NOTIFICATION, from us or for us. */
   #spoken = false;
+  #silent = false;
   #message: string | undefined;
   #switchedOff = false;
   #stopped: string;
@@ -239,6 +240,7 @@ export class BgpProtocol implements Protocol, DynamicSession {
   #changed(): void {
     const session = this.#session;
     if (!session || this.#stopping) return;
+    this.#checkSilence(session);
     const now = fsmName(session.state, this.#config.passive || this.#config.neighborRange !== undefined);
     if (now === this.#fsm) return;
     const from = this.#fsm;
@@ -415,12 +417,24 @@ export class BgpProtocol implements Protocol, DynamicSession {
     } else this.#life.set(this, "start");
   }
 
+  /** A SYN that nobody answers ends no connection, but is worth a line all the same. */
+  #checkSilence(session: PeerSession): void {
+    if (session.silent && !this.#silent) this.#account({ type: "socket", text: "Connection timed out" });
+    this.#silent = session.silent;
+  }
+
   #ended(cause: Cause, wait: Wait | undefined): void {
-    this.#blame(cause);
+    if (this.#session) this.#session.silent = false;
+    this.#account(cause);
     this.#message = peerMessage(cause) ?? this.#message;
     if (wait?.kind === "error" && this.state === "start") this.#restarted();
     if (wait?.kind === "delay")
       this.#life.trace("events", `Connect delayed by ${Math.round(wait.totalMs / 1000)} seconds`);
+  }
+
+  /** To `show protocols all`, and to the log. */
+  #account(cause: Cause): void {
+    this.#blame(cause);
     const line = logLine(cause, this.#config);
     // A neighbor that stays away says so once, not with each attempt
     if (line === undefined || (cause.type === "socket" && line === this.#logged)) return;

@@ -43,6 +43,20 @@ describe("last error", () => {
     await world.run(20_000);
     expect(a.status().lastError).toBe("Socket: Connection refused");
   });
+
+  test("a SYN that nobody answers is said once, and that it may be the key", async () => {
+    const world = new Simulation(SEED);
+    world.addSpeaker("a", { as: 65001, bgp: { password: "x" } });
+    world.addSpeaker("b", { as: 65002, bgp: { passive: true } });
+    world.connect("a", "b");
+    world.network.cut(world.node("a").host, world.node("b").host);
+    await world.start();
+    await world.run(60_000);
+    const a = world.session("a", "b")!;
+    expect(a.info).toBe("Connect       Socket: Connection timed out");
+    expect(a.status().why).toContain("MD5 password mismatch suspected");
+    expect(world.node("a").log.filter((line) => line.includes("timed out"))).toHaveLength(1);
+  });
 });
 
 describe("messages", () => {

@@ -153,7 +153,7 @@ function whyNot(facts: Facts): string | undefined {
   if (reach && !reach.ready) return reach.why;
   const error = waitCountdown(state.wait, "error", facts.now);
   const until = error ? ` (next attempt in ${error.left.toFixed(0)} s)` : "";
-  const first = cause ?? (facts.session?.silent ? silence(config) : undefined) ?? waiting(config, state);
+  const first = (facts.session?.silent ? silence(config) : undefined) ?? cause ?? waiting(config, state);
   const listening = facts.listening && `cannot listen on port ${config.localPort}: ${facts.listening}`;
   const text = [first && `${first}${until}`, listening].filter(Boolean).join("; ");
   return text || undefined;

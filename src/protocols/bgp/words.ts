@@ -105,4 +105,5 @@ const WHY_SOCKET: ReadonlyMap<string, string> = new Map([
   ["Network is unreachable", "no route to the neighbor"],
   ["Connection timed out", "timed out: the neighbor does not answer"],
   ["Connection reset by peer", "the neighbor closed the connection"],
+  ["Broken pipe", "the neighbor closed the connection"],
 ]);
