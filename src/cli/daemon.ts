@@ -2,7 +2,7 @@
  * `linnet` as a daemon: from the flags to running protocols, in bird's order, so that what is wrong is said
  * before anything is touched: configuration, control socket, privileges, pid file, background, protocols.
  */
-import { writeSync } from "node:fs";
+import { writeFileSync, writeSync } from "node:fs";
 import { hostname } from "node:os";
 import { type Kernel, openKernel } from "../../fib/index.ts";
 import { formatErrors, type LoadResult, loadConfigFile } from "../config/load.ts";
@@ -39,6 +39,7 @@ interface Running {
 }
 
 export async function runDaemon(flags: DaemonFlags): Promise<void> {
+  takeName();
   const inBackground = !flags.foreground && !flags.parseOnly;
   if (inBackground && !isLaunched()) process.exit(await launch());
   const running: Running = { flags, logger: openLogger(flags) };
@@ -46,6 +47,15 @@ export async function runDaemon(flags: DaemonFlags): Promise<void> {
     await start(running);
   } catch (error) {
     fail(running, error);
+  }
+}
+
+/** For pgrep, top and the like, to which we would be `node`; the command line stays what it is. */
+function takeName(): void {
+  try {
+    writeFileSync("/proc/self/comm", "linnet");
+  } catch {
+    // no /proc: then not
   }
 }
 
