@@ -3,7 +3,7 @@
  * the same peers, asked the same things by the real birdc. What they say must be the same, field by
  * field, but for times, addresses that chance gives, and the order of routes.
  */
-import { execFile } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Daemon, startBird, startLinnet } from "./support/daemons.ts";
@@ -155,6 +155,12 @@ describe.skipIf(why)("bird and linnet", () => {
     for (const lab of labs) await lab.close();
   });
 
+  test.skipIf(!installed("prometheus-bird-exporter"))("prometheus-bird-exporter derives the same metrics", async () => {
+    const [theirs, ours] = [await metrics(bird, 19_324), await metrics(linnet, 19_325)];
+    expect(ours.filter((line) => line.includes('name="one"')).length).toBeGreaterThanOrEqual(20);
+    expect(ours).toEqual(theirs);
+  });
+
   test.each([
     "show status",
     "show protocols",
@@ -233,6 +239,21 @@ describe.skipIf(why)("bird and linnet", () => {
     expect(comparable(ours)).toBe(comparable(theirs));
   });
 });
+
+/** One scrape of a daemon by the exporter; without the counters that the order of sessions decides. */
+async function metrics({ router }: Twin, port: number): Promise<string[]> {
+  const address = `127.0.0.1:${port}`;
+  const flags = ["-bird.v2", "-bird.socket", join(router.directory, "bird.ctl"), "-web.listen-address", address];
+  const exporter = spawn("prometheus-bird-exporter", flags, { stdio: "ignore" });
+  try {
+    const text = await until("the exporter answers", async () => (await fetch(`http://${address}/metrics`)).text());
+    return text
+      .split("\n")
+      .filter((line) => /^bird_/.test(line) && !/(changes_(update_export|withdraw)|uptime)/.test(line));
+  } finally {
+    exporter.kill();
+  }
+}
 
 /** Without what chance and time decide, and without the lines that ours has more. */
 function comparable(text: string): string {
