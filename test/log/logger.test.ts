@@ -1,4 +1,14 @@
-import { chmodSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { spawn, spawnSync } from "node:child_process";
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -136,6 +146,24 @@ describe("syslog", () => {
   ] as const)("%s: %s", (level, datagram) => {
     const octets = encodeSyslog("bird", { level, text: "Started", wall, details: undefined });
     expect(new TextDecoder().decode(octets)).toBe(datagram);
+  });
+
+  test.skipIf(spawnSync("socat", ["-V"]).status !== 0)("reaches whoever listens at /dev/log", async () => {
+    const path = join(directory, "devlog");
+    const listener = spawn("socat", ["-u", `UNIX-RECV:${path}`, "STDOUT"], { stdio: ["ignore", "pipe", "ignore"] });
+    try {
+      const heard = new Promise<string>((done) => listener.stdout.setEncoding("utf8").once("data", done));
+      while (!existsSync(path)) await new Promise((done) => setTimeout(done, 5));
+      const made = new Logger({ kind: "none" }, { devLog: path });
+      made.configure({
+        log: [target({ kind: "syslog", name: "linnet" })],
+        timeformat: { log: { format: "%F %T.%3f" } },
+      });
+      made.log("warning", "hello");
+      expect(await heard).toMatch(/^<28>[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d linnet: hello$/);
+    } finally {
+      listener.kill();
+    }
   });
 
   test("says once that it is not there, and goes on", () => {
