@@ -10,16 +10,17 @@ import { formatOf } from "../../protocol/archive/detect.ts";
 import { MrtDecoder } from "../../protocol/archive/mrt.ts";
 import { PcapReader } from "../../protocol/archive/pcap.ts";
 import { PcapngReader } from "../../protocol/archive/pcapng.ts";
-import { ArchiveError } from "../../protocol/archive/record.ts";
+import { ArchiveError, type RibRecord } from "../../protocol/archive/record.ts";
 import { HexDecoder } from "./decode/hex-lines.ts";
-import { jsonLine } from "./decode/json.ts";
+import { jsonLine, ribLine, ribTail } from "./decode/json.ts";
 import { type DecodeOptions, parseOptions } from "./decode/options.ts";
 import { Output } from "./decode/output.ts";
 import { Progress } from "./decode/progress.ts";
+import { RouteTexts } from "./decode/route-texts.ts";
 import { CompressionError, decompressed, openSource, type Source } from "./decode/source.ts";
 import { Summary } from "./decode/summary.ts";
 import { textLine } from "./decode/text.ts";
-import { type AnyRecord, findingsOf, Viewer } from "./decode/view.ts";
+import { type AnyRecord, findingsOf, inspectRoute, viewOf } from "./decode/view.ts";
 
 export interface DecodeIo {
   readonly stdin: AsyncIterable<Uint8Array | string>;
@@ -52,7 +53,8 @@ class Run {
   readonly #options: DecodeOptions;
   readonly #io: DecodeIo;
   readonly #output: Output;
-  readonly #viewer: Viewer;
+  /** Where every route is printed as JSON. */
+  readonly #routes: RouteTexts | undefined;
   readonly #summary: Summary | undefined;
   readonly #json: boolean;
   #status = 0;
@@ -63,9 +65,9 @@ class Run {
     this.#options = options;
     this.#io = io;
     this.#output = new Output(io.stdout);
-    this.#viewer = new Viewer(options);
     this.#json = options.json ?? io.stdout.isTTY !== true;
     if (options.summary) this.#summary = new Summary();
+    else if (this.#json && options.filter.empty && !options.strict) this.#routes = new RouteTexts();
   }
 
   async all(): Promise<number> {
@@ -151,7 +153,8 @@ class Run {
     if (this.#stopped) return;
     const { filter, strict, as4 } = this.#options;
     if (this.#summary && filter.empty && as4 === "auto" && this.#summary.addSound(record, label)) return;
-    const entry = this.#viewer.view(record);
+    if (record.kind === "rib" && this.#routes) return this.#output.line(this.#ribLine(record, this.#routes, label));
+    const entry = viewOf(record, this.#options);
     if (filter.empty || filter.wants(entry)) {
       if (this.#summary) this.#summary.add(entry, label);
       else if (this.#json) this.#output.line(jsonLine(entry, label));
@@ -162,6 +165,11 @@ class Run {
     const { code, subcode, name, message, offset } = finding;
     const where = `frame ${record.moment.frame}, octet ${offset}`;
     this.#complain(label ?? this.#options.files[0]!, `${code}/${subcode} ${name}: ${message} (${where})`);
+  }
+
+  #ribLine(record: RibRecord, routes: RouteTexts, label: string | undefined): string {
+    const tail = routes.get(record) ?? routes.add(record, ribTail(inspectRoute(record, this.#options)));
+    return ribLine(record, tail, label);
   }
 
   #complain(name: string, what: string): void {

@@ -137,7 +137,7 @@ export function hostOf(end: string): string {
 function hasAs({ record, message, rib }: Entry, asn: number): boolean {
   if (record.kind === "rib" ? record.peer?.asn === asn : "peerAs" in record && hasEnd(record, asn)) return true;
   if (message?.open && openAs(message.open.open) === asn) return true;
-  const seen = message?.update ?? rib?.seen;
+  const seen = message?.update ?? rib;
   return seen !== undefined && pathsOf(seen).some((path) => containsAs(path, asn));
 }
 

@@ -24,6 +24,17 @@ export function jsonLine(entry: Entry, file: string | undefined): string {
   return `{${head}${entryText(entry)}}`;
 }
 
+/** The line of a route whose tail is known. */
+export function ribLine(record: RibRecord, tail: string, file: string | undefined): string {
+  const head = file === undefined ? "" : `"file":${quoted(file)},`;
+  return `{${head}${ribHead(record)}${tail}}`;
+}
+
+/** All that depends on the attributes alone. */
+export function ribTail(seen: RibInspection): string {
+  return [routeText(seen, seen.abbreviated), findingsText(seen.findings)].join(""); // joined: in one piece, to be kept
+}
+
 /** A JSON string. What a terminal or a line reader might take for a command does not get through. */
 export function quoted(text: string): string {
   const json = JSON.stringify(text);
@@ -52,7 +63,7 @@ function entryText({ record, message, rib }: Entry): string {
     case "message":
       return messageText(record, message ?? NO_MESSAGE);
     case "rib":
-      return ribText(record, rib ?? NO_ROUTE);
+      return ribHead(record) + ribTail(rib ?? NO_ROUTE);
     case "gap":
       return `"kind":"gap",${placeText(record)},"missing":${record.missing},"skipped":${record.skipped}`;
     case "truncated":
@@ -81,7 +92,8 @@ function messageText(record: MessageRecord, seen: Inspection): string {
   return line + findingsText(seen.findings);
 }
 
-function ribText(record: RibRecord, seen: RibInspection): string {
+/** Record and peer; what depends on the attributes follows. */
+function ribHead(record: RibRecord): string {
   const { peer, prefix, pathId, originated, sequence } = record;
   let line = `"kind":"rib",${placeText(record)},"originated":${originated}`;
   if (peer) {
@@ -89,9 +101,7 @@ function ribText(record: RibRecord, seen: RibInspection): string {
     line += `,"peer":{"address":"${formatAddress(peer.address)}","asn":${peer.asn}${id}}`;
   }
   line += `,"sequence":${sequence},"prefix":"${formatPrefix(prefix)}"`;
-  if (pathId !== undefined) line += `,"pathId":${pathId}`;
-  seen.text ??= routeText(seen.seen, seen.abbreviated) + findingsText(seen.findings);
-  return line + seen.text;
+  return pathId === undefined ? line : `${line},"pathId":${pathId}`;
 }
 
 function placeText({ moment, stream, src, dst, peerAs, localAs }: Place): string {
@@ -251,7 +261,7 @@ function hex(octets: Uint8Array): string {
 }
 
 const NO_MESSAGE: Inspection = { findings: [] };
-const NO_ROUTE: RibInspection = { seen: { attributes: {}, wire: [] }, findings: [], abbreviated: false, text: "" };
+const NO_ROUTE: RibInspection = { attributes: {}, wire: [], findings: [], abbreviated: false };
 const ORIGINS = ["IGP", "EGP", "INCOMPLETE"];
 /** RFC 6396 §4.4.1. */
 const STATES: readonly (string | undefined)[] = [

@@ -42,7 +42,7 @@ function bodyText({ record, message, rib }: Entry): string {
     case "rib": {
       const peer = record.peer ? `${formatAddress(record.peer.address)} AS${record.peer.asn}` : "unknown peer";
       const id = record.pathId === undefined ? "" : ` id ${record.pathId}`;
-      return `RIB ${formatPrefix(record.prefix)}${id}  from ${peer}${rib ? routeText(rib.seen) : ""}`;
+      return `RIB ${formatPrefix(record.prefix)}${id}  from ${peer}${rib ? routeText(rib) : ""}`;
     }
   }
 }

@@ -18,13 +18,10 @@ import { HEADER_LENGTH, MAX_LENGTH } from "../../../protocol/codec/message.ts";
 
 export type AnyRecord = CaptureRecord | MrtEntry;
 
-export interface RibInspection {
-  readonly seen: InspectedAttributes;
+export interface RibInspection extends InspectedAttributes {
   readonly findings: readonly Finding[];
   /** MP_REACH_NLRI was a next hop alone. */
   readonly abbreviated: boolean;
-  /** How it was printed, once it was: see json.ts. */
-  text: string | undefined;
 }
 
 export interface Entry {
@@ -35,25 +32,16 @@ export interface Entry {
   readonly rib?: RibInspection;
 }
 
-export class Viewer {
-  readonly #options: ReadOptions;
-  readonly #routes = new RouteCache();
+export function viewOf(record: AnyRecord, options: ReadOptions): Entry {
+  if (record.kind === "message") return { record, message: inspect(record) };
+  return record.kind === "rib" ? { record, rib: inspectRoute(record, options) } : { record };
+}
 
-  constructor(options: ReadOptions) {
-    this.#options = options;
-  }
-
-  view(record: AnyRecord): Entry {
-    if (record.kind === "message") return { record, message: inspect(record) };
-    if (record.kind !== "rib") return { record };
-    return { record, rib: this.#routes.get(record) ?? this.#routes.add(record, this.#inspect(record)) };
-  }
-
-  #inspect(record: RibRecord): RibInspection {
-    const { octets, context, abbreviated } = ribAttributes(record, this.#options);
-    const seen = inspectAttributes(octets, context);
-    return { seen, findings: seen.findings, abbreviated, text: undefined };
-  }
+export function inspectRoute(record: RibRecord, options: ReadOptions): RibInspection {
+  const { octets, context, abbreviated } = ribAttributes(record, options);
+  const { attributes, wire, effectiveAsPath, findings } = inspectAttributes(octets, context);
+  const seen = { attributes, wire, findings, abbreviated };
+  return effectiveAsPath ? { ...seen, effectiveAsPath } : seen;
 }
 
 export function findingsOf({ message, rib }: Entry): readonly Finding[] {
@@ -85,47 +73,4 @@ function remainder(octets: Uint8Array, behind: number): Finding {
   return octets.length >= 18 ? { ...finding, data: octets.slice(16, 18) } : finding;
 }
 
-/**
- * A table has the same attributes again and again, mostly close together: they are read, and written, once
- * (bench/decode.ts). One place for each hash, the later takes it: few objects that live long, for the collector's sake.
- */
-class RouteCache {
-  readonly #known: (Known | undefined)[] = new Array<Known | undefined>(PLACES).fill(undefined);
-
-  get(record: RibRecord): RibInspection | undefined {
-    const known = this.#known[placeOf(record)];
-    return known && sameRoute(known, record) ? known.route : undefined;
-  }
-
-  add(record: RibRecord, route: RibInspection): RibInspection {
-    const { octets, start, end, afi, safi, as4 } = record;
-    this.#known[placeOf(record)] = { octets: octets.slice(start, end), afi, safi, as4, route };
-    return route;
-  }
-}
-
-interface Known {
-  readonly octets: Uint8Array;
-  readonly afi: number;
-  readonly safi: number;
-  readonly as4: boolean;
-  readonly route: RibInspection;
-}
-
-/** FNV-1a. */
-function placeOf({ octets, start, end }: RibRecord): number {
-  let hash = 0x811c_9dc5;
-  for (let i = start; i < end; i++) hash = Math.imul(hash ^ octets[i]!, 0x0100_0193);
-  return (hash ^ (hash >>> 15)) & (PLACES - 1);
-}
-
-function sameRoute(known: Known, { octets, start, end, afi, safi, as4 }: RibRecord): boolean {
-  if (known.afi !== afi || known.safi !== safi || known.as4 !== as4 || known.octets.length !== end - start)
-    return false;
-  for (let i = start; i < end; i++) if (octets[i] !== known.octets[i - start]) return false;
-  return true;
-}
-
 const NONE: readonly Finding[] = [];
-/** A power of two; about twice the peers of the largest collectors. */
-const PLACES = 4096;
