@@ -8,18 +8,14 @@ export * from "./archive/mrt-write.ts";
 export {
   adminDownBfd,
   type BfdConfig,
-  type BfdPacket,
   type BfdSession,
-  BfdState,
   type BfdStep,
   bfdDeadline,
-  Diagnostic,
-  decodeBfd,
-  encodeBfd,
   newBfdSession,
   receiveBfd,
   tickBfd,
 } from "./bfd.ts";
+export { type BfdPacket, BfdState, Diagnostic, decodeBfd, encodeBfd } from "./bfd-packet.ts";
 export * from "./codec/as-path.ts";
 export * from "./codec/attribute.ts";
 export * from "./codec/capability.ts";
@@ -35,6 +31,7 @@ export * from "./codec/open.ts";
 export * from "./codec/pack.ts";
 export * from "./codec/update.ts";
 export * from "./fsm/negotiate.ts";
+export { stepPeer } from "./fsm/peer.ts";
 export {
   NEW_PEER,
   type PeerAction,
@@ -43,8 +40,7 @@ export {
   type PeerState,
   type PeerStep,
   peerDeadline,
-  stepPeer,
-} from "./fsm/peer.ts";
+} from "./fsm/peer-state.ts";
 export * from "./fsm/step.ts";
 export * from "./policy/compile.ts";
 export * from "./rib/channel.ts";

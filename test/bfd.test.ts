@@ -4,23 +4,25 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
   adminDownBfd,
-  type BfdAuth,
-  type BfdAuthType,
   type BfdConfig,
-  type BfdPacket,
   type BfdSession,
-  BfdState,
   bfdDeadline,
   bfdInterval,
-  decodeBfd,
   detectionTime,
-  encodeBfd,
   newBfdSession,
   receiveBfd,
   reconfigureBfd,
   tickBfd,
-  verifyBfd,
 } from "../protocol/bfd.ts";
+import {
+  type BfdAuth,
+  type BfdAuthType,
+  type BfdPacket,
+  BfdState,
+  decodeBfd,
+  encodeBfd,
+  verifyBfd,
+} from "../protocol/bfd-packet.ts";
 
 const CONFIG: BfdConfig = { minTxMs: 50, minRxMs: 50, idleTxMs: 1000, multiplier: 3, passive: false };
 

@@ -1,21 +1,17 @@
-/**
- * One peer: the connection we dial, the one it dials, a third where a restarted peer comes back while
- * the old one still seems up (RFC 4724 §4.2). Collisions (RFC 4271 §6.8, RFC 6286 §2.3), waits, the
- * send hold timer (RFC 9687) and stale routes, as a pure function over step.ts.
- */
-import type { FamilyKey } from "../codec/capability.ts";
 import { NotificationError } from "../codec/error.ts";
 import { CeaseSubcode, ErrorCode } from "../codec/iana.ts";
+import { afterSession, type Cause, classify, NO_HISTORY, nextWait } from "./backoff.ts";
+import type { Session } from "./negotiate.ts";
 import {
-  afterSession,
-  type BackoffConfig,
-  type Cause,
-  classify,
-  type History,
-  NO_HISTORY,
-  nextWait,
-} from "./backoff.ts";
-import type { OpenConfig, Session } from "./negotiate.ts";
+  establishedSlot,
+  type PeerAction,
+  type PeerConfig,
+  type PeerEvent,
+  type PeerState,
+  type PeerStep,
+  SLOTS,
+  type Slot,
+} from "./peer-state.ts";
 import {
   flushAll,
   keptOver,
@@ -23,120 +19,10 @@ import {
   resync,
   type StaleChange,
   type StaleMap,
-  staleDeadline,
   staleEnd,
   staleTick,
 } from "./stale.ts";
-import {
-  type Action,
-  type Event,
-  type FsmConfig,
-  IDLE,
-  type Millis,
-  nextDeadline,
-  type Running,
-  type State,
-  step,
-} from "./step.ts";
-
-/** `out` we dialled, `in` they dialled, `again` they dialled while another was Established. */
-export type Slot = "out" | "in" | "again";
-
-export interface Wait {
-  /** `error`: nothing is dialled or accepted; `delay`: incoming connections are taken. */
-  readonly kind: "error" | "delay";
-  readonly until: Millis;
-  /** Without jitter, as it is shown. */
-  readonly totalMs: number;
-}
-
-export interface PeerState {
-  readonly enabled: boolean;
-  /** The neighbor can be reached, as far as interfaces tell. */
-  readonly ready: boolean;
-  readonly out: State;
-  readonly in: State;
-  readonly again: State;
-  readonly wait?: Wait;
-  readonly history: History;
-  /** ConnectRetryCounter (RFC 4271 §8). */
-  readonly retries: number;
-  readonly upAt?: Millis;
-  /** Running while the socket takes nothing. */
-  readonly sendHoldAt?: Millis;
-  /** A connection that is confirmed, but that a collision may still end: the other one is preferred. */
-  readonly contested?: { readonly slot: Slot; readonly until: Millis };
-  readonly stale: StaleMap;
-}
-
-export interface PeerConfig extends BackoffConfig {
-  readonly open: OpenConfig;
-  readonly passive: boolean;
-  readonly connectRetryMs?: number;
-  readonly startupHoldMs: number;
-  readonly delayOpenMs?: number;
-  readonly disableAfterError: boolean;
-  /** Subcodes of received Ceases. */
-  readonly disableAfterCease: ReadonlySet<number>;
-  /** 0.75 to 1, drawn anew for each call. */
-  readonly jitter: number;
-}
-
-export type PeerEvent =
-  | { readonly type: "start" }
-  /** Ends everything; the error is what the peer is told, undefined: nothing (a planned restart). */
-  | { readonly type: "stop"; readonly error?: NotificationError }
-  /** An operator's reset: like stop and start. */
-  | { readonly type: "ready"; readonly ready: boolean; readonly text?: string; readonly error?: NotificationError }
-  | { readonly type: "accept" }
-  /** `text`: the socket's words, with `tcp-failed`; `data`: a NOTIFICATION's, with `notification`. */
-  | {
-      readonly type: "connection";
-      readonly slot: Slot;
-      readonly event: Event;
-      readonly text?: string;
-      readonly data?: Uint8Array;
-    }
-  /** Our own limit, BFD: ends the session with an error of ours. */
-  | { readonly type: "reset"; readonly error: NotificationError; readonly cause: Cause }
-  /** The socket takes nothing; took something; is empty. */
-  | { readonly type: "blocked" | "progress" | "flowing" }
-  | { readonly type: "end-of-rib"; readonly family: FamilyKey }
-  | { readonly type: "tick" };
-
-export type PeerAction =
-  | {
-      readonly type: "connection";
-      readonly slot: Slot;
-      readonly action: Exclude<Action, { type: "up" | "down" | "retries" }>;
-    }
-  | { readonly type: "adopt"; readonly slot: Slot }
-  | { readonly type: "refuse"; readonly reason: string }
-  /** What was `again` is `in` from now on. */
-  | { readonly type: "promote" }
-  | { readonly type: "up"; readonly slot: Slot; readonly session: Session }
-  /** `kept`: families whose routes stay as stale ones. */
-  | { readonly type: "down"; readonly session: Session; readonly cause: Cause; readonly kept: StaleMap }
-  /** A connection or the session ended, and how; for the log and `Last error`. */
-  | { readonly type: "ended"; readonly cause: Cause; readonly wait?: Wait }
-  | { readonly type: "disable"; readonly cause: Cause }
-  | StaleChange;
-
-export interface PeerStep {
-  readonly state: PeerState;
-  readonly actions: readonly PeerAction[];
-}
-
-export const NEW_PEER: PeerState = {
-  enabled: false,
-  ready: false,
-  out: IDLE,
-  in: IDLE,
-  again: IDLE,
-  history: NO_HISTORY,
-  retries: 0,
-  stale: NONE_STALE,
-};
+import { type Action, type Event, type FsmConfig, IDLE, type Millis, type Running, type State, step } from "./step.ts";
 
 /** Pure and total. */
 export function stepPeer(state: PeerState, event: PeerEvent, now: Millis, config: PeerConfig): PeerStep {
@@ -144,23 +30,6 @@ export function stepPeer(state: PeerState, event: PeerEvent, now: Millis, config
   run.handle(event);
   run.reconsider();
   return { state: run.state, actions: run.actions };
-}
-
-export function peerDeadline(state: PeerState): Millis {
-  return Math.min(
-    nextDeadline(state.out),
-    nextDeadline(state.in),
-    nextDeadline(state.again),
-    state.wait?.kind === "error" ? state.wait.until : Number.POSITIVE_INFINITY,
-    state.sendHoldAt ?? Number.POSITIVE_INFINITY,
-    state.contested?.until ?? Number.POSITIVE_INFINITY,
-    staleDeadline(state.stale),
-  );
-}
-
-/** The slot that is Established, if one is. */
-export function establishedSlot(state: PeerState): Slot | undefined {
-  return SLOTS.find((slot) => state[slot].name === "Established");
 }
 
 /** One call's working copy: the parts below each change a little of it. */
@@ -534,7 +403,6 @@ function passiveOnly(state: State): State {
   return state.name === "Connect" || (state.name === "Active" && state.delayOpenAt === undefined) ? IDLE : state;
 }
 
-const SLOTS: readonly Slot[] = ["out", "in", "again"];
 const LIVE: ReadonlySet<State["name"]> = new Set(["OpenSent", "OpenConfirm", "Established"]);
 const SYN_UNANSWERED_MS = 5000;
 const FIRST_RETRY_MS = 500;

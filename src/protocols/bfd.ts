@@ -6,7 +6,7 @@
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
-import { BfdState } from "../../protocol/bfd.ts";
+import { BfdState } from "../../protocol/bfd-packet.ts";
 import type { Channel } from "../../protocol/rib/channel.ts";
 import { formatAddress, type IpAddress, isLinkLocal } from "../../protocol/wire/address.ts";
 import type { BfdConfig, BfdOptions, DebugFlag } from "../config/schema.ts";

@@ -7,7 +7,7 @@ import { NotificationError } from "../../protocol/codec/error.ts";
 import { CeaseSubcode, ErrorCode } from "../../protocol/codec/iana.ts";
 import type { Cause } from "../../protocol/fsm/backoff.ts";
 import type { Session } from "../../protocol/fsm/negotiate.ts";
-import type { Wait } from "../../protocol/fsm/peer.ts";
+import type { Wait } from "../../protocol/fsm/peer-state.ts";
 import type { StaleMap } from "../../protocol/fsm/stale.ts";
 import type { Channel } from "../../protocol/rib/channel.ts";
 import { formatAddress, type IpAddress, type Prefix, prefixOf, width } from "../../protocol/wire/address.ts";
@@ -262,6 +262,7 @@ export class BgpProtocol implements Protocol, DynamicSession {
     const session = this.#session;
     if (!session || this.#stopping) return;
     const now = this.#stillOurs(reach(this.#config, this.#context.interfaces));
+    const before = this.#reach;
     this.#reach = now;
     if (now.ready) {
       this.#requestBfd(now);
@@ -270,6 +271,9 @@ export class BgpProtocol implements Protocol, DynamicSession {
     }
     this.#bfd?.close();
     this.#bfd = undefined;
+    const { neighborAddress } = this.#config;
+    if (neighborAddress && (before === undefined || before.ready))
+      this.#life.trace("events", `Waiting for ${formatAddress(neighborAddress)} to become my neighbor`);
     const error = new NotificationError(ErrorCode.Cease, CeaseSubcode.Unspecific, now.why);
     session.handle({ type: "ready", ready: false, text: now.error, error });
   }

@@ -11,6 +11,7 @@ import { NotificationError } from "../../protocol/codec/error.ts";
 import type { Open } from "../../protocol/codec/open.ts";
 import type { Cause } from "../../protocol/fsm/backoff.ts";
 import { buildOpen, type OpenConfig } from "../../protocol/fsm/negotiate.ts";
+import { stepPeer } from "../../protocol/fsm/peer.ts";
 import {
   NEW_PEER,
   type PeerAction,
@@ -18,8 +19,7 @@ import {
   type PeerEvent,
   type PeerState,
   type Slot,
-  stepPeer,
-} from "../../protocol/fsm/peer.ts";
+} from "../../protocol/fsm/peer-state.ts";
 import type { Event } from "../../protocol/fsm/step.ts";
 import { IPV4_UNICAST, OPEN, PEER } from "../support/pair.ts";
 

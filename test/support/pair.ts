@@ -1,7 +1,7 @@
 /** Two sessions on a simulated link and clock: no sleep, no port. */
 import type { Cause } from "../../protocol/fsm/backoff.ts";
 import type { OpenConfig, Session } from "../../protocol/fsm/negotiate.ts";
-import type { PeerConfig, Wait } from "../../protocol/fsm/peer.ts";
+import type { PeerConfig, Wait } from "../../protocol/fsm/peer-state.ts";
 import type { StaleChange, StaleMap } from "../../protocol/fsm/stale.ts";
 import { ipv4, prefixOf } from "../../protocol/wire/address.ts";
 import type { Host } from "../../src/host.ts";

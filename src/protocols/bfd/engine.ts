@@ -5,24 +5,26 @@
 import { createHash } from "node:crypto";
 import {
   adminDownBfd,
-  type BfdAuth,
-  type BfdAuthType,
   type BfdConfig,
-  type BfdPacket,
   type BfdSession,
-  BfdState,
   bfdDeadline,
   bfdInterval,
-  decodeBfd,
   detectionTime,
-  diagnosticText,
-  encodeBfd,
   newBfdSession,
   receiveBfd,
   reconfigureBfd,
   tickBfd,
-  verifyBfd,
 } from "../../../protocol/bfd.ts";
+import {
+  type BfdAuth,
+  type BfdAuthType,
+  type BfdPacket,
+  BfdState,
+  decodeBfd,
+  diagnosticText,
+  encodeBfd,
+  verifyBfd,
+} from "../../../protocol/bfd-packet.ts";
 import type { Timer } from "../../host.ts";
 import { nodeClock } from "../../host.ts";
 import { openSender, Receivers, type Sender } from "./sockets.ts";

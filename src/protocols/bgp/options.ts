@@ -3,7 +3,7 @@ import { hostname } from "node:os";
 import type { AddPathMode } from "../../../protocol/codec/capability.ts";
 import { CeaseSubcode, Role } from "../../../protocol/codec/iana.ts";
 import type { OfferedFamily, OpenConfig } from "../../../protocol/fsm/negotiate.ts";
-import type { PeerConfig } from "../../../protocol/fsm/peer.ts";
+import type { PeerConfig } from "../../../protocol/fsm/peer-state.ts";
 import type { NetType } from "../../../protocol/rib/route.ts";
 import type { BgpConfig, CeaseReason, ChannelConfig, RoleName } from "../../config/schema.ts";
 import type { SocketOptions } from "../../transport/tcp.ts";

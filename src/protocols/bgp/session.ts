@@ -18,6 +18,7 @@ import { hexText, type RouteRefresh } from "../../../protocol/codec/notification
 import { endOfRib } from "../../../protocol/codec/update.ts";
 import type { Cause } from "../../../protocol/fsm/backoff.ts";
 import type { Session } from "../../../protocol/fsm/negotiate.ts";
+import { stepPeer } from "../../../protocol/fsm/peer.ts";
 import {
   establishedSlot,
   NEW_PEER,
@@ -27,9 +28,8 @@ import {
   type PeerState,
   peerDeadline,
   type Slot,
-  stepPeer,
   type Wait,
-} from "../../../protocol/fsm/peer.ts";
+} from "../../../protocol/fsm/peer-state.ts";
 import type { StaleChange, StaleMap } from "../../../protocol/fsm/stale.ts";
 import { type Event, holdExpired } from "../../../protocol/fsm/step.ts";
 import { formatAddress } from "../../../protocol/wire/address.ts";

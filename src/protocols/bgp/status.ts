@@ -1,7 +1,7 @@
 /** What `show protocols` tells of a bgp protocol. */
 
 import type { Session } from "../../../protocol/fsm/negotiate.ts";
-import type { PeerState, Wait } from "../../../protocol/fsm/peer.ts";
+import type { PeerState, Wait } from "../../../protocol/fsm/peer-state.ts";
 import type { Running, State, StateName } from "../../../protocol/fsm/step.ts";
 import { formatAddress } from "../../../protocol/wire/address.ts";
 import { compareProtocol } from "../../config/reconfigure.ts";
