@@ -62,7 +62,7 @@ export class View {
       "what happened",
       ...fill(this.#moments.slice(-MOMENTS).map(formatMoment), MOMENTS),
       "",
-      `ask it: npx linnetc -s ${this.#lab.socket("endpoint")} show route`,
+      `ask it: dist/bin/linnetc.js -s ${this.#lab.socket("endpoint")} show route`,
       this.#hint,
     ];
   }
