@@ -5,11 +5,12 @@
  */
 import { type CodecContext, DEFAULT_CONTEXT, type FamilyKey, familyKey } from "../codec/capability.ts";
 import { CapabilityCode, MessageType } from "../codec/iana.ts";
+import { HEADER_LENGTH, MAX_EXTENDED_LENGTH, MAX_LENGTH } from "../codec/message.ts";
 import { readOpen } from "../codec/open.ts";
 import { ByteReader } from "../wire/bytes.ts";
 import type { Connection, Direction, Listener } from "./connections.ts";
 import { MessageFinder, type MessageSink } from "./framing.ts";
-import { attributesOf, findAttributes, guessWidth, MAX_EXTENDED, pathIdFamilies } from "./guess.ts";
+import { attributesOf, findAttributes, guessWidth, pathIdFamilies } from "./guess.ts";
 import type { Outlet } from "./reassembly.ts";
 import type { GapRecord, MessageRecord, Moment, Packet, TruncatedRecord } from "./record.ts";
 
@@ -97,13 +98,14 @@ export class Conversation implements Listener {
   /** Longer messages may be sent to whoever announced that it takes them (RFC 8654 §4). */
   #limit(direction: Direction): number {
     const receiver = this.#opens[direction === 0 ? 1 : 0];
-    return receiver && !receiver.extendedMessages ? MAX_PLAIN : MAX_EXTENDED;
+    return receiver && !receiver.extendedMessages ? MAX_LENGTH : MAX_EXTENDED_LENGTH;
   }
 
   #context(direction: Direction, octets: Uint8Array): CodecContext {
     if (this.#settled) return this.#settled[direction];
     const span = attributesOf(octets);
-    if (!span) return contextOf(this.#width() ?? true, forced(this.#options) ?? [], this.#limit(direction) > MAX_PLAIN);
+    if (!span)
+      return contextOf(this.#width() ?? true, forced(this.#options) ?? [], this.#limit(direction) > MAX_LENGTH);
     const found = findAttributes(octets, span);
     let as4 = this.#width();
     if (as4 === undefined) {
@@ -112,7 +114,7 @@ export class Conversation implements Listener {
       as4 = guess.as4;
     }
     const families = forced(this.#options) ?? pathIdFamilies(octets, span, found);
-    return contextOf(as4, families, this.#limit(direction) > MAX_PLAIN);
+    return contextOf(as4, families, this.#limit(direction) > MAX_LENGTH);
   }
 
   /** Undefined while there is only this UPDATE to go by. */
@@ -162,7 +164,7 @@ interface Announced {
 }
 
 function announced(message: Uint8Array): Announced {
-  const { open } = readOpen(new ByteReader(message, HEADER, message.length));
+  const { open } = readOpen(new ByteReader(message, HEADER_LENGTH, message.length));
   const addPath = new Map<FamilyKey, number>();
   for (const capability of open.capabilities) {
     if (capability.code !== CapabilityCode.AddPath) continue;
@@ -181,9 +183,7 @@ function negotiated(sender: Announced, receiver: Announced): FamilyKey[] {
   return families.map(([key]) => key);
 }
 
-const HEADER = 19;
 const MIN_OPEN = 29;
-const MAX_PLAIN = 4096;
 const UNICAST: readonly FamilyKey[] = ["1/1", "2/1"];
 /** By AS width, then by message length. */
 const PLAIN: readonly CodecContext[] = [false, true].flatMap((extendedMessages) =>

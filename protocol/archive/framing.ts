@@ -4,7 +4,8 @@
  * Unlike the codec's Framer, which ends the session at the first bad header, this one looks for the next marker with a
  * plausible length and type behind it, and says how much it passed over.
  */
-import { BGP_HEADER, isMarker, MAX_EXTENDED, MIN_MESSAGE } from "./guess.ts";
+import { HEADER_LENGTH, MAX_EXTENDED_LENGTH } from "../codec/message.ts";
+import { isMarker } from "./guess.ts";
 import { Input, u16be } from "./input.ts";
 import type { Outlet } from "./reassembly.ts";
 import type { Moment } from "./record.ts";
@@ -76,12 +77,12 @@ export class MessageFinder implements Outlet {
     for (let i = 0; i < Math.min(left, MARKER); i++) {
       if (octets[start + i] !== 0xff) return this.#lost(at);
     }
-    if (left < BGP_HEADER) return false;
+    if (left < HEADER_LENGTH) return false;
     const length = u16be(octets, start + MARKER);
-    if (length < MIN_MESSAGE || length > this.#sink.limit) {
+    if (length < HEADER_LENGTH || length > this.#sink.limit) {
       // RFC 4271 §6.1: judged from the header alone; what its length would skip may be good messages.
-      this.#input.take(BGP_HEADER);
-      this.#sink.message(octets.subarray(start, start + BGP_HEADER), at);
+      this.#input.take(HEADER_LENGTH);
+      this.#sink.message(octets.subarray(start, start + HEADER_LENGTH), at);
       return this.#lost(at);
     }
     if (left < length) return false;
@@ -101,9 +102,9 @@ export class MessageFinder implements Outlet {
     gap.since ??= at;
     const end = start + left;
     let i = start;
-    while (i + BGP_HEADER <= end && !this.#plausible(octets, i)) i = behindLastOther(octets, i);
+    while (i + HEADER_LENGTH <= end && !this.#plausible(octets, i)) i = behindLastOther(octets, i);
     gap.skipped += this.#input.take(Math.min(i, end) - start);
-    if (i + BGP_HEADER > end) return false;
+    if (i + HEADER_LENGTH > end) return false;
     this.#gap = undefined;
     this.#report(gap, at);
     return true;
@@ -113,7 +114,9 @@ export class MessageFinder implements Outlet {
     if (!isMarker(octets, at)) return false;
     const length = u16be(octets, at + MARKER);
     const type = octets[at + MARKER + 2]!;
-    return length >= MIN_MESSAGE && length <= Math.min(this.#sink.limit, MAX_EXTENDED) && type >= 1 && type <= 5;
+    return (
+      length >= HEADER_LENGTH && length <= Math.min(this.#sink.limit, MAX_EXTENDED_LENGTH) && type >= 1 && type <= 5
+    );
   }
 
   #report({ missing, skipped, since }: Gap, at: Moment): void {

@@ -6,7 +6,7 @@
  */
 import type { CodecContext } from "../codec/capability.ts";
 import { Afi, AttributeCode, Flags, MessageType, Origin, Safi, SegmentType } from "../codec/iana.ts";
-import { BGP_HEADER } from "./guess.ts";
+import { HEADER_LENGTH } from "../codec/message.ts";
 import { u16be, u32be } from "./input.ts";
 
 /** How many prefixes an UPDATE announces and withdraws, in all families that are decoded. */
@@ -18,9 +18,9 @@ export interface Counts {
 /** @returns false if the message has to be looked at properly; `into` then means nothing */
 export function glanceAtMessage(o: Uint8Array, context: CodecContext, into: Counts): boolean {
   into.announced = into.withdrawn = 0;
-  if (o.length < BGP_HEADER || u16be(o, 16) !== o.length) return false;
+  if (o.length < HEADER_LENGTH || u16be(o, 16) !== o.length) return false;
   for (let i = 0; i < 16; i++) if (o[i] !== 0xff) return false;
-  if (o[18] === MessageType.Keepalive) return o.length === BGP_HEADER;
+  if (o[18] === MessageType.Keepalive) return o.length === HEADER_LENGTH;
   // Path identifiers are rare: left to the codec.
   return o[18] === MessageType.Update && context.addPathRx.size === 0 && glanceAtUpdate(o, context.as4, into);
 }
@@ -41,12 +41,12 @@ export function glanceAtAttributes(
 }
 
 function glanceAtUpdate(o: Uint8Array, as4: boolean, into: Counts): boolean {
-  if (o.length < BGP_HEADER + 4) return false;
-  const withdrawnEnd = BGP_HEADER + 2 + u16be(o, BGP_HEADER);
+  if (o.length < HEADER_LENGTH + 4) return false;
+  const withdrawnEnd = HEADER_LENGTH + 2 + u16be(o, HEADER_LENGTH);
   if (withdrawnEnd + 2 > o.length) return false;
   const end = withdrawnEnd + 2 + u16be(o, withdrawnEnd);
   if (end > o.length) return false;
-  const withdrawn = countPrefixes(o, BGP_HEADER + 2, withdrawnEnd, 32);
+  const withdrawn = countPrefixes(o, HEADER_LENGTH + 2, withdrawnEnd, 32);
   const announced = countPrefixes(o, end, o.length, 32);
   if (withdrawn < 0 || announced < 0) return false;
   if (!glanceAtAttributes(o, withdrawnEnd + 2, end, as4, false)) return false;

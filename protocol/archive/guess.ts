@@ -4,6 +4,7 @@
  */
 import { type FamilyKey, familyKey } from "../codec/capability.ts";
 import { Afi, AttributeCode, MessageType, Safi, SegmentType } from "../codec/iana.ts";
+import { HEADER_LENGTH } from "../codec/message.ts";
 import { u16be, u32be } from "./input.ts";
 
 /** A part of some octets: from `start` up to `end`. */
@@ -32,14 +33,10 @@ export interface WidthGuess {
   readonly sure: boolean;
 }
 
-export const BGP_HEADER = 19;
-export const MIN_MESSAGE = 19;
-export const MAX_EXTENDED = 65_535;
-
 /** Where the attributes of a whole UPDATE are; undefined if it is none, or its lengths do not fit. */
 export function attributesOf(message: Uint8Array): Span | undefined {
   if (message[18] !== MessageType.Update || message.length < 23) return undefined;
-  const at = BGP_HEADER + 2 + u16be(message, BGP_HEADER);
+  const at = HEADER_LENGTH + 2 + u16be(message, HEADER_LENGTH);
   if (at + 2 > message.length) return undefined;
   const end = at + 2 + u16be(message, at);
   return end <= message.length ? { start: at + 2, end } : undefined;
@@ -61,7 +58,7 @@ export function findAttributes(o: Uint8Array, { start, end }: Span): Found {
   return found;
 }
 
-/** Whether AS_PATH segments of this width fill the attribute exactly. */
+/** Whether AS_PATH segments of this width fill the attribute exactly: by lengths alone, whatever the numbers are. */
 export function pathFits(o: Uint8Array, { start, end }: Span, width: 2 | 4): boolean {
   let at = start;
   while (at + 2 <= end) {
@@ -93,7 +90,7 @@ export function correctWidth(o: Uint8Array, { asPath }: Found, as4: boolean): bo
 /** The families whose prefixes in this UPDATE can only be read with path identifiers (RFC 7911 §3). */
 export function pathIdFamilies(message: Uint8Array, attributes: Span, found: Found): readonly FamilyKey[] {
   const plain =
-    prefixesFit(message, BGP_HEADER + 2, attributes.start - 2, 32, 0) &&
+    prefixesFit(message, HEADER_LENGTH + 2, attributes.start - 2, 32, 0) &&
     prefixesFit(message, attributes.end, message.length, 32, 0) &&
     !found.mpReach &&
     !found.mpUnreach;
@@ -121,7 +118,7 @@ interface Part extends Span {
 function partsOf(message: Uint8Array, attributes: Span, { mpReach, mpUnreach }: Found): Part[] {
   const ipv4 = { afi: Afi.Ipv4, safi: Safi.Unicast };
   const parts: Part[] = [
-    { ...ipv4, start: BGP_HEADER + 2, end: attributes.start - 2 },
+    { ...ipv4, start: HEADER_LENGTH + 2, end: attributes.start - 2 },
     { ...ipv4, start: attributes.end, end: message.length },
   ];
   if (mpReach && mpReach.end - mpReach.start >= 5) {

@@ -7,9 +7,10 @@
  */
 import type { FamilyKey } from "../codec/capability.ts";
 import { Afi } from "../codec/iana.ts";
+import { HEADER_LENGTH } from "../codec/message.ts";
 import { addressFrom, formatAddress } from "../wire/address.ts";
 import { contextOf, forced, type ReadOptions } from "./conversation.ts";
-import { attributesOf, BGP_HEADER, correctWidth, findAttributes, isMarker } from "./guess.ts";
+import { attributesOf, correctWidth, findAttributes, isMarker } from "./guess.ts";
 import { u16be, u32be } from "./input.ts";
 import type { MessageRecord, MrtRecord, Place, StateRecord } from "./record.ts";
 
@@ -41,8 +42,8 @@ export function messagesOf(
  * reported and not lost.
  */
 export function loneMessages(octets: Uint8Array): readonly Pick<MessageRecord, "octets" | "behind">[] {
-  const length = octets.length >= BGP_HEADER && isMarker(octets, 0) ? u16be(octets, 16) : 0;
-  if (length < BGP_HEADER || length >= octets.length) return [{ octets }];
+  const length = octets.length >= HEADER_LENGTH && isMarker(octets, 0) ? u16be(octets, 16) : 0;
+  if (length < HEADER_LENGTH || length >= octets.length) return [{ octets }];
   return [{ octets: octets.subarray(0, length) }, { octets: octets.subarray(length), behind: length }];
 }
 
@@ -82,7 +83,7 @@ function readHead({ body, moment }: MrtRecord, type: Subtype): { place: Place; a
 /** Four zeros and then at once the message or the states. */
 function isBare(body: Uint8Array, type: Subtype): boolean {
   if (body.length < 8 || u32be(body, 0) !== 0) return false;
-  return type.state ? body.length === 8 : body.length >= 4 + BGP_HEADER && isMarker(body, 4);
+  return type.state ? body.length === 8 : body.length >= 4 + HEADER_LENGTH && isMarker(body, 4);
 }
 
 interface Subtype {
