@@ -4,7 +4,7 @@
  */
 import type { NotificationError } from "../codec/error.ts";
 import { CeaseSubcode, ErrorCode } from "../codec/iana.ts";
-import type { Millis } from "./step.ts";
+import type { Action, Event, Millis, State } from "./step.ts";
 
 /** Why a connection, or the session, ended. */
 export type Cause =
@@ -19,6 +19,24 @@ export type Cause =
   | { readonly type: "misc"; readonly text: string; readonly graceful?: boolean }
   /** The peer came back on a new connection while the old one was up (RFC 4724 §4.2). */
   | { readonly type: "restarted" };
+
+/** Undefined while the connection lives on. */
+export function causeOf(
+  before: State,
+  event: Event,
+  state: State,
+  actions: readonly Action[],
+  text: string | undefined,
+  data?: Uint8Array,
+): Cause | undefined {
+  const notified = actions.find((action) => action.type === "notify");
+  if (notified) return { type: "sent", error: notified.error };
+  if (event.type === "tcp-failed")
+    return { type: "socket", text: text ?? "Connection closed", ...(before.name === "OpenSent" && { mute: true }) };
+  if (event.type === "notification")
+    return { type: "received", code: event.code, subcode: event.subcode, data: data ?? new Uint8Array(0) };
+  return state.name === "Idle" ? { type: "socket", text: "Connection closed" } : undefined;
+}
 
 /** `none`: no wait of ours; `collision`: the other connection goes on. */
 export type BackoffClass = "none" | "collision" | "loss" | "cease" | "error";

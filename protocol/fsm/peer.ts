@@ -1,6 +1,11 @@
+/**
+ * One peer: the connection we dial, the one it dials, a third where a restarted peer comes back while
+ * the old one still seems up (RFC 4724 §4.2). Collisions (RFC 4271 §6.8, RFC 6286 §2.3), waits, the
+ * send hold timer (RFC 9687) and stale routes, as a pure function over step.ts.
+ */
 import { NotificationError } from "../codec/error.ts";
 import { CeaseSubcode, ErrorCode } from "../codec/iana.ts";
-import { afterSession, type Cause, classify, NO_HISTORY, nextWait } from "./backoff.ts";
+import { afterSession, type Cause, causeOf, classify, NO_HISTORY, nextWait } from "./backoff.ts";
 import type { Session } from "./negotiate.ts";
 import {
   establishedSlot,
@@ -378,24 +383,6 @@ class Run {
 function preferred(slot: Slot, { localId, peerId, localAs, peerAs }: Session): boolean {
   const keepOurs = localId > peerId || (localId === peerId && localAs > peerAs);
   return keepOurs === (slot === "out");
-}
-
-/** Undefined while the connection lives on. */
-function causeOf(
-  before: State,
-  event: Event,
-  state: State,
-  actions: readonly Action[],
-  text: string | undefined,
-  data?: Uint8Array,
-): Cause | undefined {
-  const notified = actions.find((action) => action.type === "notify");
-  if (notified) return { type: "sent", error: notified.error };
-  if (event.type === "tcp-failed")
-    return { type: "socket", text: text ?? "Connection closed", ...(before.name === "OpenSent" && { mute: true }) };
-  if (event.type === "notification")
-    return { type: "received", code: event.code, subcode: event.subcode, data: data ?? new Uint8Array(0) };
-  return state.name === "Idle" ? { type: "socket", text: "Connection closed" } : undefined;
 }
 
 /** A connection that the peer opened is never dialled again by us. */

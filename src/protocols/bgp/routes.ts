@@ -14,9 +14,9 @@ import type { BgpConfig, ChannelConfig } from "../../config/schema.ts";
 import type { Connection } from "../../transport/tcp.ts";
 import type { ProtocolContext } from "../protocol.ts";
 import { drainedExport, drainedImport } from "./drain.ts";
+import type { Routes } from "./handler.ts";
 import { FAMILIES, ROLES } from "./options.ts";
 import { ownAddresses } from "./reach.ts";
-import type { Routes } from "./session.ts";
 
 export interface LimitHit {
   readonly kind: LimitKind;

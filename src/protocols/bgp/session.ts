@@ -3,20 +3,12 @@
  * timer, input in slices, output while the socket takes it. Knows no table: what an Established
  * session carries goes to a `Routes`.
  */
-import { DEFAULT_CONTEXT, type FamilyKey, familyKey } from "../../../protocol/codec/capability.ts";
+import { DEFAULT_CONTEXT, familyKey } from "../../../protocol/codec/capability.ts";
 import { NotificationError } from "../../../protocol/codec/error.ts";
 import { CeaseSubcode, ErrorCode, MessageType } from "../../../protocol/codec/iana.ts";
-import {
-  decodeMessage,
-  encodeMessage,
-  HEADER_LENGTH,
-  lengthOf,
-  MAX_EXTENDED_LENGTH,
-  type Message,
-} from "../../../protocol/codec/message.ts";
-import { hexText, type RouteRefresh } from "../../../protocol/codec/notification.ts";
+import { decodeMessage, encodeMessage, MAX_EXTENDED_LENGTH, type Message } from "../../../protocol/codec/message.ts";
+import { hexText } from "../../../protocol/codec/notification.ts";
 import { endOfRib } from "../../../protocol/codec/update.ts";
-import type { Cause } from "../../../protocol/fsm/backoff.ts";
 import type { Session } from "../../../protocol/fsm/negotiate.ts";
 import { stepPeer } from "../../../protocol/fsm/peer.ts";
 import {
@@ -27,46 +19,18 @@ import {
   type PeerEvent,
   type PeerState,
   peerDeadline,
+  SLOTS,
   type Slot,
-  type Wait,
 } from "../../../protocol/fsm/peer-state.ts";
-import type { StaleChange, StaleMap } from "../../../protocol/fsm/stale.ts";
 import { type Event, holdExpired } from "../../../protocol/fsm/step.ts";
 import { formatAddress } from "../../../protocol/wire/address.ts";
-import type { Host, Job, Millis, Timer } from "../../host.ts";
+import type { Host, Job, Millis } from "../../host.ts";
 import type { CloseReason, Connection } from "../../transport/tcp.ts";
+import { Deadline } from "./deadline.ts";
+import type { Routes, SessionHandler } from "./handler.ts";
 import { Input } from "./input.ts";
-
-/** What an Established session carries. */
-export interface Routes {
-  receiveUpdate(message: Uint8Array): void;
-  receiveRefresh(message: RouteRefresh): void;
-  /** Whole messages to send next, about `budget` octets; undefined: nothing now. */
-  pull(budget: number): Uint8Array | undefined;
-  readonly congested: boolean;
-}
-
-export interface SessionHandler {
-  dial(): Connection;
-  /** The session is up; what it returns is fed and pulled from now on. */
-  up(session: Session, connection: Connection): Routes;
-  down(session: Session, cause: Cause, kept: StaleMap): void;
-  stale(change: StaleChange): void;
-  endOfRib(family: FamilyKey): void;
-  ended(cause: Cause, wait: Wait | undefined): void;
-  disable(cause: Cause): void;
-  /** The state machine may look different now. */
-  changed(): void;
-  trace(flag: "events" | "packets", text: () => string): void;
-  /** Each message as it is on the wire, for counters, MRT and recordings. */
-  message?(direction: "in" | "out", octets: Uint8Array, connection: Connection): void;
-  bug(text: string): void;
-}
-
-export interface Counters {
-  readonly received: Record<string, number>;
-  readonly sent: Record<string, number>;
-}
+import { Output } from "./output.ts";
+import { type Counters, describe, newCounters, tally } from "./tally.ts";
 
 /** One connection of the peer, whatever slot it is in. */
 interface Link {
@@ -78,24 +42,19 @@ interface Link {
 }
 
 export class PeerSession {
-  readonly counters: Counters = { received: counts(), sent: counts() };
+  readonly counters: Counters = newCounters();
   readonly #host: Host;
   readonly #handler: SessionHandler;
   readonly #config: { -readonly [K in keyof PeerConfig]: PeerConfig[K] };
   readonly #links = new Map<Slot, Link>();
   readonly #endings = new Set<Promise<void>>();
   readonly #inputJob: Job = { step: () => this.#inputSlice() };
-  readonly #outputJob: Job = { step: () => this.#outputSlice() };
   readonly #expiryJob: Job = { step: () => this.#expire() };
   #state: PeerState = NEW_PEER;
   #routes: Routes | undefined;
   #offered: Connection | undefined;
-  #timer: Timer | undefined;
-  #timerAt = Number.POSITIVE_INFINITY;
-  #flushQueued = false;
-  #blocked = false;
-  #sentAtBlock = 0;
-  #sentOctets = 0;
+  readonly #deadline: Deadline;
+  #output: Output | undefined;
   /** An unanswered SYN was given up: silence, as with a wrong MD5 key. */
   silent = false;
 
@@ -103,6 +62,7 @@ export class PeerSession {
     this.#host = host;
     this.#handler = handler;
     this.#config = { ...config, jitter: 1 };
+    this.#deadline = new Deadline(host.clock, () => this.#due());
   }
 
   get state(): PeerState {
@@ -127,7 +87,7 @@ export class PeerSession {
     const { state, actions } = stepPeer(this.#state, event, this.#host.clock.now(), this.#config);
     this.#state = state;
     for (const action of actions) this.#perform(action);
-    this.#arm();
+    this.#deadline.by(peerDeadline(this.#state));
     if (actions.length > 0) this.#handler.changed();
   }
 
@@ -145,15 +105,9 @@ export class PeerSession {
     if (refused) connection.close();
   }
 
-  /** There is something to pull: it goes out at the end of this turn, with whatever else comes until then. */
+  /** There is something to pull. */
   wake(): void {
-    if (this.#flushQueued || !this.#routes || this.#blocked) return;
-    this.#flushQueued = true;
-    const { soon = queueMicrotask } = this.#host;
-    soon(() => {
-      this.#flushQueued = false;
-      this.#flush();
-    });
+    this.#output?.wake();
   }
 
   /** Resolves when what we had to say last has been delivered, or given up. */
@@ -196,7 +150,8 @@ export class PeerSession {
         return this.#up(action.slot, action.session);
       case "down":
         this.#routes = undefined;
-        this.#blocked = false;
+        this.#output?.close();
+        this.#output = undefined;
         return this.#handler.down(action.session, action.cause, action.kept);
       case "ended":
         return this.#handler.ended(action.cause, action.wait);
@@ -241,7 +196,9 @@ export class PeerSession {
         this.#event(link, { type: "tcp-acked" });
       },
       data: (octets) => this.#data(link, octets),
-      drain: () => this.#drained(link),
+      drain: () => {
+        if (link.slot === establishedSlot(this.#state)) this.#output?.drained();
+      },
       close: (reason) => this.#closed(link, reason),
     });
   }
@@ -266,10 +223,17 @@ export class PeerSession {
     const link = this.#links.get(slot);
     if (!link) return;
     this.#handler.trace("events", () => "BGP session established");
-    this.#blocked = false;
     this.silent = false;
-    this.#routes = this.#handler.up(session, link.connection);
-    this.#flush();
+    const routes = this.#handler.up(session, link.connection);
+    this.#routes = routes;
+    this.#output = new Output(this.#host, routes, link.connection, {
+      write: (octets) => {
+        this.#handler.trace("packets", () => `Sending ${octets.length === 23 ? "END-OF-RIB" : "UPDATE"}`);
+        return this.#write(link, octets);
+      },
+      blocked: (full) => this.handle({ type: full ? "blocked" : "flowing" }),
+    });
+    this.#output.flush();
   }
 
   #send(to: Slot | "established", message: Message): void {
@@ -284,18 +248,9 @@ export class PeerSession {
   }
 
   #write(link: Link, octets: Uint8Array): boolean {
-    this.#count(link, octets);
-    this.#sentOctets += octets.length;
+    const { message } = this.#handler;
+    tally(this.counters.sent, octets, message && ((one) => message("out", one, link.connection)));
     return link.connection.write(octets);
-  }
-
-  #count(link: Link, octets: Uint8Array): void {
-    for (let at = 0; at < octets.length; ) {
-      const length = lengthOf(octets.subarray(at, at + HEADER_LENGTH));
-      this.counters.sent[NAMES[octets[at + 18]!] ?? "other"]!++;
-      this.#handler.message?.("out", octets.subarray(at, at + length), link.connection);
-      at += length;
-    }
   }
 
   // ---- input
@@ -349,7 +304,7 @@ export class PeerSession {
     try {
       while (left > 0 && link.slot !== undefined && (message = link.input.next())) {
         left -= message.length;
-        this.counters.received[NAMES[message[18]!] ?? "other"]!++;
+        tally(this.counters.received, message);
         this.#handler.message?.("in", message, link.connection);
         if (message[18] === MessageType.Update && this.#routes && link.slot === establishedSlot(this.#state)) {
           this.#update(this.#routes, message);
@@ -418,58 +373,9 @@ export class PeerSession {
     this.#event(link, { type: "automatic-stop", error: out });
   }
 
-  // ---- output
-
-  /** Pulls and writes a few chunks now; a big feed goes on in slices. */
-  #flush(): void {
-    const { clock, scheduler } = this.#host;
-    const until = clock.now() + FLUSH_MS;
-    do if (!this.#pull()) return;
-    while (clock.now() < until);
-    scheduler.run(this.#outputJob);
-  }
-
-  #outputSlice(): boolean {
-    return this.#pull();
-  }
-
-  /** @returns whether another pull may bring more */
-  #pull(): boolean {
-    const slot = establishedSlot(this.#state);
-    const link = slot && this.#links.get(slot);
-    if (!link || !this.#routes || this.#blocked) return false;
-    const octets = this.#routes.pull(CHUNK_OCTETS);
-    if (!octets) return false;
-    this.#handler.trace("packets", () => (octets.length === 23 ? "Sending END-OF-RIB" : "Sending UPDATE"));
-    if (this.#write(link, octets)) return true;
-    this.#blocked = true;
-    this.#sentAtBlock = this.#sentOctets - link.connection.queued;
-    this.handle({ type: "blocked" });
-    return false;
-  }
-
-  #drained(link: Link): void {
-    if (!this.#blocked || link.slot !== establishedSlot(this.#state)) return;
-    this.#blocked = false;
-    this.handle({ type: "flowing" });
-    this.#flush();
-  }
-
   // ---- time
 
-  /** One timer for the earliest deadline; one that is early is harmless, so it is not moved back. */
-  #arm(): void {
-    const at = peerDeadline(this.#state);
-    if (at >= this.#timerAt) return;
-    this.#timer?.cancel();
-    this.#timerAt = at;
-    if (at === Number.POSITIVE_INFINITY) return;
-    this.#timer = this.#host.clock.at(at, () => this.#due());
-  }
-
   #due(): void {
-    this.#timerAt = Number.POSITIVE_INFINITY;
-    this.#timer = undefined;
     const now = this.#host.clock.now();
     if (SLOTS.some((slot) => holdExpired(this.#state[slot], now))) {
       // We may be the late one: what the sockets hold is read before anybody is declared dead
@@ -496,44 +402,11 @@ export class PeerSession {
 
   #tick(now: Millis): void {
     const { sendHoldAt } = this.#state;
-    const live = this.established;
-    if (sendHoldAt !== undefined && now >= sendHoldAt && live) {
-      // Octets that trickle do not count, a message's worth does (RFC 9687 §3.1)
-      const gone = this.#sentOctets - live.connection.queued;
-      if (gone - this.#sentAtBlock >= PROGRESS_OCTETS) this.handle({ type: "progress" });
-      this.#sentAtBlock = gone;
-    }
+    if (sendHoldAt !== undefined && now >= sendHoldAt && this.#output?.progress()) this.handle({ type: "progress" });
     this.handle({ type: "tick" });
   }
 }
 
-function counts(): Record<string, number> {
-  return { OPEN: 0, UPDATE: 0, NOTIFICATION: 0, KEEPALIVE: 0, "ROUTE-REFRESH": 0, other: 0 };
-}
-
-/** As BIRD's `debug { packets }` has it. */
-function describe(message: Message): string {
-  switch (message.type) {
-    case "open":
-      return `OPEN(ver=4,as=${message.myAs},hold=${message.holdTime},id=${message.bgpId.toString(16).padStart(8, "0")})`;
-    case "notification":
-      return `NOTIFICATION(code=${message.code}.${message.subcode})`;
-    case "route-refresh":
-      return ["ROUTE-REFRESH", "BEGIN-OF-RR", "END-OF-RR"][message.subtype] ?? "ROUTE-REFRESH";
-    default:
-      return message.type.toUpperCase();
-  }
-}
-
-const SLOTS: readonly Slot[] = ["out", "in", "again"];
-const NAMES: readonly (string | undefined)[] = [
-  undefined,
-  "OPEN",
-  "UPDATE",
-  "NOTIFICATION",
-  "KEEPALIVE",
-  "ROUTE-REFRESH",
-];
 const ERROR_EVENTS: ReadonlyMap<number, "header-error" | "open-error" | "update-error"> = new Map([
   [ErrorCode.MessageHeader, "header-error"],
   [ErrorCode.Open, "open-error"],
@@ -541,9 +414,5 @@ const ERROR_EVENTS: ReadonlyMap<number, "header-error" | "open-error" | "update-
 ]);
 /** Input read in one go, well under the time of a slice. */
 const SLICE_OCTETS = 4096;
-const CHUNK_OCTETS = 65_536;
-/** What one event may write before others get their turn. */
-const FLUSH_MS = 2;
 /** An UPDATE with an empty MP_UNREACH, extended length or not. */
 const LONGEST_END_OF_RIB = 30;
-const PROGRESS_OCTETS = 4096;
