@@ -284,6 +284,13 @@ export class Channel {
     return undefined;
   }
 
+  /** The channel closes: its routes of a slot leave the table. */
+  protected flushSlot(slot: Slot): void {
+    this.imports.remove(slot, false);
+  }
+
+  protected flushDone(): void {}
+
   protected get exportLimit(): Limit {
     return this.#exportLimit;
   }
@@ -348,7 +355,7 @@ export class Channel {
     this.#state = "FLUSHING";
     this.#walk(
       "flush",
-      (slot) => this.imports.remove(slot, false),
+      (slot) => this.flushSlot(slot),
       () => this.#flushed(),
     );
   }
@@ -362,6 +369,7 @@ export class Channel {
 
   #flushed(): void {
     this.#state = "DOWN";
+    this.flushDone();
     this.onFlushed?.();
   }
 

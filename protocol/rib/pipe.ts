@@ -1,187 +1,157 @@
 /**
- * Protocol pipe: routes of one table in another, both ways. A route keeps its origin on the way; each table that it comes
- * into knows it under a source of its own, which remembers the tables it has been through, so that it never runs in a
- * circle.
+ * Protocol pipe: the routes of one table in another, both ways, and not the best ones alone. A route keeps its origin on
+ * the way: each table that it comes into knows it under a source of its own, which remembers the tables it has been
+ * through, so that it never runs in a circle. Two ways from one origin into one table: the first that comes has it.
  */
 import { Channel, type ChannelOptions } from "./channel.ts";
-import { Rows } from "./columns.ts";
-import type { ExportChange } from "./exporter.ts";
-import { Limit } from "./limits.ts";
-import { LocalExport } from "./local-export.ts";
-import { NO_ROUTE, type RouteSource, type Slot } from "./route.ts";
-import type { RibJob } from "./sources.ts";
-import { Outcome, type RouteOwner, type Table } from "./table.ts";
+import { PipeWay } from "./pipe-way.ts";
+import { type AttrId, NO_ROUTE, type RouteSource, type Slot } from "./route.ts";
+import { Outcome, type Table } from "./table.ts";
 
-export interface PipeOptions extends ChannelOptions {
-  /** Of the same type as `table`. */
-  readonly peerTable: Table;
+interface Entrance {
+  source: RouteSource;
+  /** As it was when `source` was made of it. */
+  before: RouteSource;
+  routes: number;
 }
 
-/** As BIRD shows it: one channel on the primary table; import is from the peer table, export into it. */
-export class PipeChannel extends Channel {
-  readonly peerTable: Table;
-  readonly #back: LocalExport;
-  readonly #toPeer: Inlet;
-  readonly #toPrimary: Inlet;
-  readonly #job: RibJob = { step: () => this.#step() };
-  #running = false;
-  #scheduled = false;
+/** One end of a pipe: its exports leave the table for the other end's, its imports are the other end's exports. */
+export class PipeEnd extends Channel {
+  /** By number of the source in the other table. */
+  readonly #entrances = new Map<number, Entrance>();
+  /** The same by number of the source in this table. */
+  readonly #bySource = new Map<number, Entrance>();
+  #way: PipeWay | undefined;
+  #partner: PipeEnd | undefined;
 
-  constructor(options: PipeOptions) {
-    super(options);
-    const { table, source, peerTable } = options;
-    this.peerTable = peerTable;
-    const limit = new Limit("import", options.importLimit, (kind, action, count) =>
-      this.onLimit?.(kind, action, count),
-    );
-    this.#back = new LocalExport(peerTable, source, {
-      filter: options.importFilter,
-      limit,
-      mergePaths: false,
-      refuse: (route) => circle(route.source, peerTable, table),
-    });
-    this.#toPeer = new Inlet(table, peerTable, { imported: 0, preferred: 0, chosen: 0, gateways: undefined });
-    this.#toPrimary = new Inlet(peerTable, table, this.imports.owner);
-    this.onExport = () => this.#wake();
-    this.#back.onExport = () => this.#wake();
+  /** Must be called once, before the channel opens. */
+  connect(other: PipeEnd): void {
+    this.#partner = other;
+    this.#way = new PipeWay(this.table, other, () => this.options.exportFilter);
+    this.exporter = this.#way;
   }
 
   override open(): void {
     if (this.state === "UP") return;
-    this.#running = true;
+    this.#way?.clearCounters();
     super.open();
-    this.#back.start();
   }
 
+  /** Nothing comes in while what came in is taken out. */
   override close(): void {
-    if (!this.#running) return;
-    this.#running = false;
+    this.#partner?.exporter.stop();
     super.close();
-    this.#back.stop();
-    this.#toPeer.clear();
-    this.#toPrimary.clear();
   }
 
-  override reconfigure(next: Partial<ChannelOptions>, how?: { soft?: boolean }): void {
-    const { key } = this.options.importFilter;
-    super.reconfigure(next, how);
-    const { importFilter } = this.options;
-    this.#back.rules = { ...this.#back.rules, filter: importFilter };
-    if (importFilter.key !== key && !how?.soft) this.#back.refilter();
+  /** How many routes came in here. */
+  get brought(): number {
+    return this.imports.owner.imported;
   }
 
-  override reload(direction: "in" | "out"): void {
-    if (direction === "in") this.#back.resend();
-    else super.reload("out");
+  /** Whether a route of the other table came in there by this pipe. */
+  isOurs(source: number): boolean {
+    const partner = this.#partner;
+    return partner ? partner.#bySource.has(source) : false;
   }
 
-  protected override refuse(route: { readonly source: RouteSource }): string | undefined {
-    return circle(route.source, this.table, this.peerTable);
-  }
-
-  #wake(): void {
-    if (this.#scheduled) return;
-    this.#scheduled = true;
-    this.table.core.env.wake(this.#job);
-  }
-
-  #step(): boolean {
-    if (this.#running) {
-      this.table.core.tick();
-      for (const change of this.drain(SLICE)) this.#toPeer.apply(change);
-      for (const change of this.#back.drain(SLICE)) this.#count(this.#toPrimary.apply(change), change);
-      if (this.pending + this.#back.pending > 0) return true;
+  /** The source in this table for a route of the other one. */
+  enter(from: Table, origin: RouteSource): RouteSource {
+    const known = this.#entrances.get(origin.id);
+    if (known?.before === origin) return known.source;
+    const { via, id: _, ...rest } = origin;
+    const tables = [...(via?.tables ?? [from.name]), this.table.name];
+    const init = { ...rest, via: { origin: via?.origin ?? origin, tables } };
+    const { core } = this.table;
+    if (known) {
+      known.before = origin;
+      known.source = core.setSource({ ...init, id: known.source.id });
+      return known.source;
     }
-    this.#scheduled = false;
-    return false;
+    this.#tidy(from);
+    const made = { source: core.addSource(init), before: origin, routes: 0 };
+    this.table.attach(made.source, this.imports.owner);
+    this.#entrances.set(origin.id, made);
+    this.#bySource.set(made.source.id, made);
+    return made.source;
   }
 
-  /** What comes back is this channel's import. */
-  #count(outcome: Outcome, change: ExportChange): void {
-    const { updates, withdraws } = this.imports;
-    if (change.attributes) {
-      updates.received++;
-      if (outcome === Outcome.Same) updates.ignored++;
-      else updates.accepted++;
-    } else {
-      withdraws.received++;
-      if (outcome === Outcome.Removed) withdraws.accepted++;
-      else withdraws.ignored++;
+  /** The paths of a slot that came in here, with the number of their source in the other table. */
+  entered(slot: Slot): { readonly from: number; readonly source: number; readonly pathId: number }[] {
+    const list: { from: number; source: number; pathId: number }[] = [];
+    this.table.eachRoute(slot, (source, pathId) => {
+      const entrance = this.#bySource.get(source);
+      if (entrance) list.push({ from: entrance.before.id, source, pathId });
+    });
+    return list;
+  }
+
+  /** @returns undefined if the limit keeps it out */
+  install(slot: Slot, source: number, pathId: number, attrs: AttrId): Outcome | undefined {
+    const { importLimit } = this.imports.rules;
+    const isNew = importLimit.options !== undefined && this.table.get(slot, source, pathId) === 0;
+    const { updates } = this.imports;
+    updates.received++;
+    if (isNew && !importLimit.admits(this.imports.owner.imported)) {
+      updates.ignored++;
+      return undefined;
     }
-  }
-}
-
-/** One direction's end: what it put into a table, by slot, which is the same in both tables. */
-class Inlet {
-  readonly #from: Table;
-  readonly #to: Table;
-  readonly #owner: RouteOwner;
-  /** By slot: number of the source under which a route was put in. */
-  readonly #put = new Rows(1);
-  /** By number of the source in the table it comes from: the one here, and how many routes it has. */
-  readonly #sources = new Map<number, { readonly source: RouteSource; routes: number }>();
-
-  constructor(from: Table, to: Table, owner: RouteOwner) {
-    this.#from = from;
-    this.#to = to;
-    this.#owner = owner;
-  }
-
-  apply({ slot, attributes, source }: ExportChange): Outcome {
-    const before = this.#put.get(slot, 0);
-    if (!attributes) return before === 0 ? Outcome.Nothing : this.#remove(slot);
-    const here = this.#sourceFor(source);
-    if (before !== 0 && before !== here.source.id) this.#remove(slot);
-    const { attributes: store } = this.#to.core;
-    const set = store.intern(attributes);
-    const outcome = this.#to.set(slot, here.source.id, 0, set);
-    store.sweep(set);
-    if (outcome === Outcome.Added) {
-      this.#to.prefixes.hold(slot);
-      here.routes++;
-    }
-    this.#put.set(slot, 0, here.source.id);
+    const outcome = this.table.set(slot, source, pathId, attrs);
+    if (outcome === Outcome.Same) updates.ignored++;
+    else updates.accepted++;
+    if (outcome === Outcome.Added) this.#bySource.get(source)!.routes++;
     return outcome;
   }
 
-  clear(): void {
-    for (let slot = 1; slot < this.#to.prefixes.limit; slot++)
-      if (this.#put.get(slot, 0) !== 0) this.#remove(slot as Slot);
-    this.#put.clear();
+  /** Takes out a route that came in here. */
+  takeOut(slot: Slot, source: number, pathId: number, counted = true): void {
+    const { withdraws } = this.imports;
+    if (counted) withdraws.received++;
+    if (this.table.set(slot, source, pathId, NO_ROUTE) !== Outcome.Removed) return;
+    if (counted) withdraws.accepted++;
+    this.#bySource.get(source)!.routes--;
   }
 
-  #remove(slot: Slot): Outcome {
-    const id = this.#put.get(slot, 0);
-    this.#put.set(slot, 0, 0);
-    const outcome = this.#to.set(slot, id, 0, NO_ROUTE);
-    this.#to.prefixes.release(slot);
-    for (const [origin, here] of this.#sources) {
-      if (here.source.id !== id || --here.routes > 0) continue;
-      this.#sources.delete(origin);
-      this.#to.detach(here.source);
-      this.#to.core.removeSource(here.source);
+  protected override flushSlot(slot: Slot): void {
+    for (const { source, pathId } of this.entered(slot)) this.takeOut(slot, source, pathId, false);
+  }
+
+  protected override flushDone(): void {
+    for (const entrance of this.#bySource.values()) this.#forget(entrance);
+  }
+
+  /** Sources whose origin has left the speaker are let go. */
+  #tidy(from: Table): void {
+    for (const entrance of this.#bySource.values()) {
+      if (entrance.routes === 0 && from.core.sources[entrance.before.id] !== entrance.before) this.#forget(entrance);
     }
-    return outcome;
   }
 
-  #sourceFor(source: RouteSource): { readonly source: RouteSource; routes: number } {
-    const known = this.#sources.get(source.id);
-    if (known) return known;
-    const { via, id: _, ...rest } = source;
-    const tables = [...(via?.tables ?? [this.#from.name]), this.#to.name];
-    const made = {
-      source: this.#to.core.addSource({ ...rest, via: { origin: via?.origin ?? source, tables } }),
-      routes: 0,
-    };
-    this.#to.attach(made.source, this.#owner);
-    this.#sources.set(source.id, made);
-    return made;
+  #forget(entrance: Entrance): void {
+    this.#entrances.delete(entrance.before.id);
+    this.#bySource.delete(entrance.source.id);
+    this.table.detach(entrance.source);
+    this.table.core.removeSource(entrance.source);
   }
 }
 
-function circle(source: RouteSource, from: Table, to: Table): string | undefined {
-  return (source.via?.tables ?? [from.name]).includes(to.name) ? `it came through table ${to.name}` : undefined;
+/** Makes both ends of a pipe; the first is the one at its own table, the second the one at the peer table. */
+export function makePipe(own: ChannelOptions, peerTable: Table): readonly [PipeEnd, PipeEnd] {
+  const main = new PipeEnd(own);
+  const peer = new PipeEnd(peerOptions(own, peerTable));
+  main.connect(peer);
+  peer.connect(main);
+  return [main, peer];
 }
 
-/** Changes passed on in one step. */
-const SLICE = 512;
+/** What the peer table's end has of a pipe's options: seen from there, import and export change places. */
+export function peerOptions(own: ChannelOptions, peerTable: Table): ChannelOptions {
+  const { importFilter, exportFilter, importLimit, exportLimit } = own;
+  return {
+    ...own,
+    table: peerTable,
+    importFilter: exportFilter,
+    exportFilter: importFilter,
+    importLimit: exportLimit,
+    exportLimit: importLimit,
+  };
+}

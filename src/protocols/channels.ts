@@ -1,5 +1,5 @@
 /** Channels from configuration: what is the same for every protocol but bgp, which has its own kind. */
-import { Channel } from "../../protocol/rib/channel.ts";
+import { Channel, type ChannelOptions } from "../../protocol/rib/channel.ts";
 import { RouteKind } from "../../protocol/rib/route.ts";
 import type { ChannelConfig, ProtocolConfig } from "../config/schema.ts";
 import type { ProtocolContext } from "./protocol.ts";
@@ -9,7 +9,6 @@ const KINDS: Partial<Record<ProtocolConfig["kind"], RouteKind>> = {
   direct: RouteKind.Device,
   kernel: RouteKind.Inherit,
   rpki: RouteKind.Rpki,
-  pipe: RouteKind.Pipe,
 };
 
 /** Makes the channel, with a route source of its own, closed. */
@@ -39,7 +38,8 @@ export function reconfigureChannel(channel: Channel, config: ChannelConfig | und
   if (config) channel.reconfigure(channelOptions(config), { soft });
 }
 
-function channelOptions(config: ChannelConfig) {
+/** What a channel takes from its configuration, tables and source aside. */
+export function channelOptions(config: ChannelConfig): Omit<ChannelOptions, "protocol" | "table" | "source"> {
   return {
     name: config.name,
     importFilter: config.importFilter,

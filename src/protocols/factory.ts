@@ -7,6 +7,7 @@ import { DirectProtocol } from "./direct.ts";
 import { ForeignProtocol } from "./foreign.ts";
 import { KernelProtocol } from "./kernel.ts";
 import { MrtProtocol } from "./mrt.ts";
+import { PipeProtocol } from "./pipe.ts";
 import type { Protocol, ProtocolContext } from "./protocol.ts";
 import { RpkiProtocol } from "./rpki.ts";
 import { StaticProtocol } from "./static.ts";
@@ -22,7 +23,7 @@ export function createProtocol(config: ProtocolConfig, context: ProtocolContext,
     case "static":
       return new StaticProtocol(config, context);
     case "pipe":
-      return notYet(config, context, "Pipe");
+      return new PipeProtocol(config, context);
     case "bgp":
       return new BgpProtocol(config, context);
     case "bfd":
@@ -34,14 +35,4 @@ export function createProtocol(config: ProtocolConfig, context: ProtocolContext,
     case "foreign":
       return new ForeignProtocol(config, context, config.proto);
   }
-}
-
-/** Accepted and checked, but not run: said at load with the place, shown as `down` with 'not implemented'. */
-function notYet(config: ProtocolConfig, context: ProtocolContext, proto: string): Protocol {
-  const { file, line, column } = config.place;
-  context.log(
-    "warning",
-    `${file}:${line}:${column} Protocol ${config.name} (${proto}) is not implemented yet, not run`,
-  );
-  return new ForeignProtocol(config, context, proto);
 }

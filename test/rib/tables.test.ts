@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import type { CompiledFilter } from "../../protocol/policy/compile.ts";
 import { ACCEPT, REJECT } from "../../protocol/policy/compile.ts";
-import { PipeChannel } from "../../protocol/rib/pipe.ts";
+import { makePipe } from "../../protocol/rib/pipe.ts";
 import { NO_ROUTE, RouteKind } from "../../protocol/rib/route.ts";
 import type { Table } from "../../protocol/rib/table.ts";
 import { formatPrefix } from "../../protocol/wire/address.ts";
@@ -101,19 +101,19 @@ describe("pipes", () => {
     exportFilter = ACCEPT,
   ) {
     const source = world.rib.addSource({ protocol, kind: RouteKind.Pipe, preference: 0 });
-    const channel = new PipeChannel({
+    const options = {
       name: "main",
       protocol,
       table,
-      peerTable,
       source,
       importFilter,
       exportFilter,
       preference: 0,
       keepFiltered: false,
-    });
-    channel.open();
-    return channel;
+    };
+    const ends = makePipe(options, peerTable);
+    for (const end of ends) end.open();
+    return ends;
   }
 
   function extra(world: World, name: string): Table {
@@ -137,11 +137,11 @@ describe("pipes", () => {
     for (const table of [world.table4, t1, t2]) {
       expect(new Set(names(table))).toEqual(new Set(["10.0.0.0/8 s1", "20.0.0.0/8 s2"]));
     }
-    expect(pipes[0]!.counters).toMatchObject({ imported: 1, exported: 1 });
+    expect(pipes[0]![0].counters).toMatchObject({ imported: 1, exported: 1 });
     fixed.withdraw(net("10.0.0.0/8"));
     world.settle();
     for (const table of [world.table4, t1, t2]) expect(new Set(names(table))).toEqual(new Set(["20.0.0.0/8 s2"]));
-    for (const each of pipes) each.close();
+    for (const end of pipes.flat()) end.close();
     world.settle();
     expect([names(world.table4), names(t2)]).toEqual([[], []]);
     other.close();
@@ -153,7 +153,7 @@ describe("pipes", () => {
     const world = new World();
     const t1 = extra(world, "t1");
     const fixed = world.channel({ protocol: "s1" });
-    const p = pipe(world, world.table4, t1, "p1", REJECT);
+    const [p] = pipe(world, world.table4, t1, "p1", REJECT);
     fixed.announce(net("10.0.0.0/8"), { dest: "blackhole" });
     world.settle();
     expect(t1.routeCount).toBe(1);
