@@ -15,9 +15,12 @@ import { execFileSync } from "node:child_process";
 import { chmodSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
 import { addCodeCache } from "./build-cache.mjs";
 
+const { build } = await import("esbuild").catch(() => {
+  console.error("build: esbuild is missing; `npm ci` without --omit=dev brings it");
+  process.exit(1);
+});
 const ROOT = dirname(fileURLToPath(import.meta.url));
 const BIN = resolve(ROOT, "dist/bin");
 const STAGING = resolve(ROOT, `dist/bin-${process.pid}`);

@@ -26,9 +26,12 @@ export class Limiter {
     this.#perSecond = perSecond;
   }
 
-  /** @param now monotonic milliseconds */
+  /**
+   * What the daemon tells of itself (`info` of no protocol: five thousand neighbours added) is not held back.
+   * @param now monotonic milliseconds
+   */
   admit(level: LogClass, source: string, now: number): Verdict {
-    if (UNLIMITED.has(level)) return PASS;
+    if (UNLIMITED.has(level) || (level === "info" && source === "")) return PASS;
     const key = `${level} ${source}`;
     let bucket = this.#buckets.get(key);
     if (!bucket) {

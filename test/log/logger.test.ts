@@ -188,6 +188,12 @@ describe("a source that never stops", () => {
     expect(limiter.admit("remote", "bgp1", 1000)).toEqual({ pass: true, held: 2 });
   });
 
+  test("is never the daemon itself", () => {
+    const limiter = new Limiter(1, 0);
+    expect([1, 2, 3].map(() => limiter.admit("info", "", 0).pass)).toEqual([true, true, true]);
+    expect([1, 2, 3].map(() => limiter.admit("info", "bgp1", 0).pass)).toEqual([true, false, false]);
+  });
+
   test("of the debug classes is what somebody asked for", () => {
     const limiter = new Limiter(1, 0);
     expect([1, 2, 3].map(() => limiter.admit("trace", "bgp1", 0).pass)).toEqual([true, true, true]);
