@@ -9,6 +9,7 @@ export interface DynamicSession extends Protocol {
   accept(connection: Connection): void;
   /** Told when no connection is left. */
   onDesert: (() => void) | undefined;
+  dispose(): void;
 }
 
 export class Neighbors {
@@ -35,9 +36,9 @@ export class Neighbors {
       passive: true,
     }) as DynamicSession;
     this.#children.set(key, child);
-    child.onDesert = () => this.#retire(key, child);
     child.start();
     child.accept(connection);
+    child.onDesert = () => this.#retire(key, child); // not before: until then nobody has connected
   }
 
   async stop(reason: StopReason): Promise<void> {
@@ -58,6 +59,7 @@ export class Neighbors {
     if (this.#children.get(key) !== child) return;
     this.#children.delete(key);
     this.#context.drop(child);
+    child.dispose();
   }
 
   #freeName(config: BgpConfig): string {

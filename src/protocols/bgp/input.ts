@@ -1,5 +1,10 @@
 /** Octets received and not yet read: a queue of chunks, cut into messages on demand. */
-import { Framer } from "../../../protocol/codec/message.ts";
+import { type CodecContext, type FamilyKey, familyKey } from "../../../protocol/codec/capability.ts";
+import type { NotificationError } from "../../../protocol/codec/error.ts";
+import { ErrorCode } from "../../../protocol/codec/iana.ts";
+import { decodeMessage, Framer } from "../../../protocol/codec/message.ts";
+import { endOfRib } from "../../../protocol/codec/update.ts";
+import type { Event } from "../../../protocol/fsm/step.ts";
 
 export class Input {
   readonly #framer = new Framer();
@@ -62,4 +67,20 @@ export class Input {
   }
 }
 
+/** The family whose End-of-RIB this UPDATE is (RFC 4724 §2); only the shortest are looked at. */
+export function endOfRibIn(message: Uint8Array, context: CodecContext | undefined): FamilyKey | undefined {
+  if (message.length > LONGEST_END_OF_RIB || !context) return undefined;
+  const update = decodeMessage(message, context);
+  const family = update.type === "update" ? endOfRib(update) : undefined;
+  return family && familyKey(family.afi, family.safi);
+}
+
+/** What a message that cannot be read is to the state machine. */
+export function errorEvent(error: NotificationError): Event {
+  if (error.code === ErrorCode.Open) return { type: "open-error", error };
+  return { type: error.code === ErrorCode.Update ? "update-error" : "header-error", error };
+}
+
+/** An UPDATE with an empty MP_UNREACH, extended length or not. */
+const LONGEST_END_OF_RIB = 30;
 const MOST_OCTETS = 262_144;

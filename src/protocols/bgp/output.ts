@@ -87,6 +87,18 @@ export class Output {
   }
 }
 
+/** Routes that take what comes, but announce nothing until `open` says so. */
+export function heldBack(routes: Routes, open: () => boolean): Routes {
+  return {
+    receiveUpdate: (message) => routes.receiveUpdate(message),
+    receiveRefresh: (message) => routes.receiveRefresh(message),
+    pull: (budget) => (open() ? routes.pull(budget) : undefined),
+    get congested() {
+      return routes.congested;
+    },
+  };
+}
+
 const CHUNK_OCTETS = 65_536;
 /** What one event may write before others get their turn. */
 const FLUSH_MS = 2;

@@ -3,12 +3,11 @@
  * timer, input in slices, output while the socket takes it. Knows no table: what an Established
  * session carries goes to a `Routes`.
  */
-import { DEFAULT_CONTEXT, familyKey } from "../../../protocol/codec/capability.ts";
+import { DEFAULT_CONTEXT } from "../../../protocol/codec/capability.ts";
 import { NotificationError } from "../../../protocol/codec/error.ts";
 import { CeaseSubcode, ErrorCode, MessageType } from "../../../protocol/codec/iana.ts";
 import { decodeMessage, encodeMessage, MAX_EXTENDED_LENGTH, type Message } from "../../../protocol/codec/message.ts";
 import { hexText } from "../../../protocol/codec/notification.ts";
-import { endOfRib } from "../../../protocol/codec/update.ts";
 import type { Session } from "../../../protocol/fsm/negotiate.ts";
 import { stepPeer } from "../../../protocol/fsm/peer.ts";
 import {
@@ -28,7 +27,7 @@ import type { Host, Job, Millis } from "../../host.ts";
 import type { CloseReason, Connection } from "../../transport/tcp.ts";
 import { Deadline } from "./deadline.ts";
 import type { Routes, SessionHandler } from "./handler.ts";
-import { Input } from "./input.ts";
+import { endOfRibIn, errorEvent, Input } from "./input.ts";
 import { Output } from "./output.ts";
 import { type Counters, describe, newCounters, tally } from "./tally.ts";
 
@@ -45,7 +44,7 @@ export class PeerSession {
   readonly counters: Counters = newCounters();
   readonly #host: Host;
   readonly #handler: SessionHandler;
-  readonly #config: { -readonly [K in keyof PeerConfig]: PeerConfig[K] };
+  #config: { -readonly [K in keyof PeerConfig]: PeerConfig[K] };
   readonly #links = new Map<Slot, Link>();
   readonly #endings = new Set<Promise<void>>();
   readonly #inputJob: Job = { step: () => this.#inputSlice() };
@@ -78,7 +77,7 @@ export class PeerSession {
 
   /** The parts that may change while a session is up: they count from the next connection on. */
   configure(config: Omit<PeerConfig, "jitter">): void {
-    Object.assign(this.#config, config);
+    this.#config = { ...config, jitter: this.#config.jitter };
   }
 
   /** The one door in: operators, sockets and time all come through here. */
@@ -318,19 +317,12 @@ export class PeerSession {
   }
 
   #update(routes: Routes, message: Uint8Array): void {
-    if (message.length > LONGEST_END_OF_RIB) {
-      this.#handler.trace("packets", () => "Got UPDATE");
-      return routes.receiveUpdate(message);
-    }
-    const live = this.established;
-    const update = live && decodeMessage(message, live.session.context);
-    const family = update?.type === "update" ? endOfRib(update) : undefined;
+    const family = endOfRibIn(message, this.established?.session.context);
     this.#handler.trace("packets", () => `Got ${family ? "END-OF-RIB" : "UPDATE"}`);
     routes.receiveUpdate(message);
     if (!family) return;
-    const key = familyKey(family.afi, family.safi);
-    this.handle({ type: "end-of-rib", family: key });
-    this.#handler.endOfRib(key);
+    this.handle({ type: "end-of-rib", family });
+    this.#handler.endOfRib(family);
   }
 
   #message(link: Link, octets: Uint8Array): void {
@@ -365,8 +357,7 @@ export class PeerSession {
 
   /** What a decoder or the tables threw: an error of the peer's, or a bug of ours that costs this session alone. */
   #failed(link: Link, error: unknown, message: Uint8Array | undefined): void {
-    if (error instanceof NotificationError)
-      return this.#event(link, { type: ERROR_EVENTS.get(error.code) ?? "header-error", error });
+    if (error instanceof NotificationError) return this.#event(link, errorEvent(error));
     const hex = message ? hexText(message, 512) : "no message";
     this.#handler.bug(`${error instanceof Error ? error.stack : String(error)}\n  while handling ${hex}`);
     const out = new NotificationError(ErrorCode.Cease, CeaseSubcode.OutOfResources, "internal error");
@@ -407,12 +398,5 @@ export class PeerSession {
   }
 }
 
-const ERROR_EVENTS: ReadonlyMap<number, "header-error" | "open-error" | "update-error"> = new Map([
-  [ErrorCode.MessageHeader, "header-error"],
-  [ErrorCode.Open, "open-error"],
-  [ErrorCode.Update, "update-error"],
-]);
 /** Input read in one go, well under the time of a slice. */
 const SLICE_OCTETS = 4096;
-/** An UPDATE with an empty MP_UNREACH, extended length or not. */
-const LONGEST_END_OF_RIB = 30;
