@@ -56,7 +56,7 @@ describe("keeping up", () => {
     bothUp(pair);
     pair.time.run(3_600_000);
     expect(pair.a.heard.filter((heard) => heard.type === "down")).toEqual([]);
-    const sent = pair.a.session.counters.sent["KEEPALIVE"]!;
+    const sent = pair.a.session.counters.sent.KEEPALIVE!;
     expect(sent).toBeGreaterThan(3500); // one a second, never more
     expect(sent).toBeLessThanOrEqual(3601);
   });
@@ -70,7 +70,7 @@ describe("keeping up", () => {
     );
     pair.time.run(36_000_000);
     expect(pair.a.established).toBe(true);
-    expect(pair.a.session.counters.sent["KEEPALIVE"]).toBe(1);
+    expect(pair.a.session.counters.sent.KEEPALIVE).toBe(1);
   });
 
   test("the hold timer is exact", () => {
@@ -78,13 +78,13 @@ describe("keeping up", () => {
     bothUp(pair);
     const [hostA, hostB] = [...pair.network.hosts()];
     pair.time.run(20_000);
-    const heard = pair.a.session.counters.received["KEEPALIVE"]!;
+    const heard = pair.a.session.counters.received.KEEPALIVE!;
     pair.network.cut(hostA!, hostB!);
     const cutAt = pair.time.now;
     pair.time.run(cutAt + 10_000);
     const down = pair.a.last("down")!;
     expect(down.cause).toMatchObject({ type: "sent", error: { code: 4, subcode: 0 } });
-    expect(pair.a.session.counters.received["KEEPALIVE"]).toBe(heard);
+    expect(pair.a.session.counters.received.KEEPALIVE).toBe(heard);
     expect(down.at - cutAt).toBeLessThanOrEqual(9000);
     expect(down.at - cutAt).toBeGreaterThanOrEqual(9000 - 3100);
   });

@@ -77,9 +77,9 @@ function linkOnce(world: Simulation, a: string, b: string): void {
 }
 
 test("after the faults stop, everybody agrees", async () => {
-  const only = process.env["SEED"];
+  const only = process.env.SEED;
   const seeds =
-    only === undefined ? Array.from({ length: Number(process.env["SEEDS"] ?? 300) }, (_, i) => i + 1) : [Number(only)];
+    only === undefined ? Array.from({ length: Number(process.env.SEEDS ?? 300) }, (_, i) => i + 1) : [Number(only)];
   for (const seed of seeds) {
     const { problems, story } = await scenario(seed);
     expect(problems, `SEED=${seed}\n${story.join("\n")}\n${problems.join("\n")}`).toEqual([]);
