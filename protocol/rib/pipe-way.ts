@@ -23,7 +23,7 @@ export class PipeWay implements Exporter, TableFeed {
   /** Judged although nothing changed: the filter is another one. */
   readonly #again = new BitSet();
   /** Of slots with several routes: which were judged last, so that each is judged and counted when it changes. */
-  readonly #judged = new Map<Slot, Map<string, AttrId>>();
+  readonly #judged = new Map<Slot, Judged>();
   /** Slots whose route the other table has from its origin by another way, or has no room for. */
   readonly #waiting = new Set<Slot>();
   readonly #job: RibJob = { step: () => this.#step() };
@@ -87,6 +87,11 @@ export class PipeWay implements Exporter, TableFeed {
     this.#from.core.env.wake(this.#job);
   }
 
+  /** Something better has this slot's place in the other table: tries again when that changes. */
+  wait(slot: Slot): void {
+    this.#waiting.add(slot);
+  }
+
   view(slot: Slot): ExportedView {
     const route = this.#from.best(slot);
     if (!route) return { verdict: "not eligible", reason: "no route" };
@@ -118,18 +123,18 @@ export class PipeWay implements Exporter, TableFeed {
     const routes = this.#from.routes(slot);
     const judged = this.#judged.get(slot);
     const known = new Set<string>();
-    this.#waiting.delete(slot);
+    const waited = this.#waiting.delete(slot);
     // What is gone leaves first: its place may be another's.
     this.#takeOut(slot, routes, judged);
     for (const route of routes) {
       const key = keyOf(route.source.id, route.pathId);
       known.add(key);
-      if (again || routes.length === 1 || judged?.get(key) !== route.attrs || route.isRecursive) this.#pass(route);
+      if (again || waited || routes.length === 1 || isNews(route, judged?.get(key))) this.#pass(route);
     }
     this.#remember(slot, routes.length > 1 ? routes : undefined);
   }
 
-  #takeOut(slot: Slot, routes: readonly RouteView[], judged: ReadonlyMap<string, AttrId> | undefined): void {
+  #takeOut(slot: Slot, routes: readonly RouteView[], judged: Judged | undefined): void {
     const stays = new Set(routes.map((route) => keyOf(route.source.id, route.pathId)));
     let gone = routes.length === 0 && !judged ? 1 : 0;
     for (const key of judged?.keys() ?? []) if (!stays.has(key)) gone++;
@@ -184,32 +189,47 @@ export class PipeWay implements Exporter, TableFeed {
     return source.via?.tables.includes(table.name) ? `it came through table ${table.name}` : undefined;
   }
 
-  /** Whether the other table has the same route of the same origin already. */
+  /** Whether the other table has this route from its origin by another way that is no longer; a longer one gives way. */
   #isTaken(slot: Slot, source: RouteSource, pathId: number): boolean {
     const { table } = this.#to;
     const origin = source.via?.origin.id;
-    let taken = false;
-    table.eachRoute(slot, (other, path) => {
-      if (other === source.id || path !== pathId) return;
-      const { via, id } = table.core.sources[other]!;
-      if ((via?.origin.id ?? id) === origin) taken = true;
+    let other: RouteSource | undefined;
+    table.eachRoute(slot, (id, path) => {
+      const there = table.core.sources[id]!;
+      if (id !== source.id && path === pathId && (there.via?.origin.id ?? id) === origin) other = there;
     });
-    return taken;
+    if (!other) return false;
+    if (lengthOf(other) <= lengthOf(source)) return true;
+    return !this.#to.makeRoom(slot, other.id, pathId);
   }
 
   #remember(slot: Slot, routes: readonly RouteView[] | undefined): void {
     const { attributes } = this.#from.core;
     const before = this.#judged.get(slot);
     if (routes) {
-      const now = new Map<string, AttrId>();
+      const now: Judged = new Map();
       for (const { source, pathId, attrs } of routes) {
         attributes.hold(attrs);
-        now.set(keyOf(source.id, pathId), attrs);
+        now.set(keyOf(source.id, pathId), { attrs, source });
       }
       this.#judged.set(slot, now);
     } else this.#judged.delete(slot);
-    for (const attrs of before?.values() ?? []) attributes.release(attrs);
+    for (const { attrs } of before?.values() ?? []) attributes.release(attrs);
   }
+}
+
+type Judged = Map<string, { readonly attrs: AttrId; readonly source: RouteSource }>;
+
+/** The way of a recursive route may have changed though the route itself has not. */
+function isNews(
+  route: RouteView,
+  judged: { readonly attrs: AttrId; readonly source: RouteSource } | undefined,
+): boolean {
+  return judged?.attrs !== route.attrs || judged.source !== route.source || route.isRecursive;
+}
+
+function lengthOf({ via }: RouteSource): number {
+  return via?.tables.length ?? 1;
 }
 
 function keyOf(source: number, pathId: number): string {

@@ -6,7 +6,7 @@
 import { Channel, type ChannelOptions } from "./channel.ts";
 import { PipeWay } from "./pipe-way.ts";
 import { type AttrId, NO_ROUTE, type RouteSource, type Slot } from "./route.ts";
-import { Outcome, type Table } from "./table.ts";
+import { Outcome, type RouteOwner, type Table } from "./table.ts";
 
 interface Entrance {
   source: RouteSource;
@@ -27,6 +27,7 @@ export class PipeEnd extends Channel {
   /** Must be called once, before the channel opens. */
   connect(other: PipeEnd): void {
     this.#partner = other;
+    ENDS.set(this.imports.owner, this);
     this.#way = new PipeWay(this.table, other, () => this.options.exportFilter);
     this.exporter = this.#way;
   }
@@ -111,6 +112,18 @@ export class PipeEnd extends Channel {
     this.#bySource.get(source)!.routes--;
   }
 
+  /** Takes out what came into this table by whichever pipe, in favour of a shorter way. @returns whether it did */
+  makeRoom(slot: Slot, source: number, pathId: number): boolean {
+    const owner = this.table.owners[source];
+    const end = owner && ENDS.get(owner);
+    if (!end) return false;
+    const partner = end.#partner;
+    const way = partner ? partner.#way : undefined;
+    way?.wait(slot);
+    end.takeOut(slot, source, pathId);
+    return true;
+  }
+
   protected override flushSlot(slot: Slot): void {
     for (const { source, pathId } of this.entered(slot)) this.takeOut(slot, source, pathId, false);
   }
@@ -133,6 +146,9 @@ export class PipeEnd extends Channel {
     this.table.core.removeSource(entrance.source);
   }
 }
+
+/** Whose routes a table's are. */
+const ENDS = new WeakMap<RouteOwner, PipeEnd>();
 
 /** Makes both ends of a pipe; the first is the one at its own table, the second the one at the peer table. */
 export function makePipe(own: ChannelOptions, peerTable: Table): readonly [PipeEnd, PipeEnd] {

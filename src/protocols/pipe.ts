@@ -17,7 +17,7 @@ export class PipeProtocol implements Protocol {
   #config: PipeConfig;
   readonly #context: ProtocolContext;
   readonly #life: Lifecycle;
-  #flushed: (() => void)[] = [];
+  readonly #flushed: (() => void)[] = [];
 
   constructor(config: PipeConfig, context: ProtocolContext) {
     this.name = config.name;
@@ -109,8 +109,8 @@ export class PipeProtocol implements Protocol {
   }
 
   #settle(): void {
-    if (this.state !== "flush" || this.channels.some((end) => end.state !== "DOWN")) return;
-    this.#life.set(this, "down");
+    if (this.state === "flush" && this.channels.every((end) => end.state === "DOWN")) this.#life.set(this, "down");
+    if (this.state !== "down") return;
     for (const resolve of this.#flushed.splice(0)) resolve();
   }
 

@@ -165,6 +165,54 @@ describe("pipes", () => {
     expect(t1.routeCount).toBe(1);
   });
 
+  test("all routes of a prefix are carried, and the shortest of several ways is kept", () => {
+    const world = new World();
+    const [t1, t2] = [extra(world, "t1"), extra(world, "t2")];
+    const statics = ["s1", "s2"].map((protocol) => world.channel({ protocol }));
+    const direct = pipe(world, world.table4, t1, "p1");
+    const around = [pipe(world, world.table4, t2, "p2"), pipe(world, t2, t1, "p3")];
+    for (const each of statics) each.announce(net("10.0.0.0/8"), { dest: "blackhole" });
+    world.settle();
+    const there = (): string[] => {
+      const slot = t1.find(net("10.0.0.0/8"));
+      const routes = slot === undefined ? [] : t1.routes(slot);
+      return routes.map((r) => `${r.source.protocol} ${r.source.via?.tables.join()}`).sort();
+    };
+    expect(there()).toEqual(["s1 master4,t1", "s2 master4,t1"]);
+    for (const end of direct) end.close();
+    world.settle();
+    expect(there()).toEqual(["s1 master4,t2,t1", "s2 master4,t2,t1"]);
+    for (const end of direct) end.open();
+    world.settle();
+    expect(there()).toEqual(["s1 master4,t1", "s2 master4,t1"]);
+    expect(direct[1].counters).toMatchObject({ imported: 2, preferred: 1 });
+    expect(around.map(([main, peer]) => [main.counters.imported, peer.counters.imported])).toEqual([
+      [0, 2],
+      [0, 0],
+    ]);
+    statics[0]!.reconfigure({ preference: 100 });
+    statics[1]!.withdraw(net("10.0.0.0/8"));
+    world.settle();
+    expect(t1.best(t1.find(net("10.0.0.0/8"))!)!.preference).toBe(100);
+    for (const end of [direct, ...around].flat()) end.close();
+    for (const each of statics) each.close();
+    world.settle();
+    expect([world.rib.attributes.size, world.rib.prefixes("ipv4").size]).toEqual([0, 0]);
+  });
+
+  test("a limit on the way in keeps routes out and is told of", () => {
+    const world = new World();
+    const t1 = extra(world, "t1");
+    const fixed = world.channel({ protocol: "s1" });
+    const [main, peer] = pipe(world, world.table4, t1, "p1");
+    const hits: string[] = [];
+    peer.onLimit = (kind, action, count) => hits.push(`${kind} ${action} ${count}`);
+    peer.reconfigure({ importLimit: { count: 2, action: "block" } });
+    for (const text of ["10.0.0.0/8", "20.0.0.0/8", "30.0.0.0/8"]) fixed.announce(net(text), { dest: "blackhole" });
+    world.settle();
+    expect([t1.routeCount, main.counters.exported, hits]).toEqual([2, 2, ["import block 2"]]);
+  });
+
   test("a peer does not get its own route back through a pipe", () => {
     const world = new World();
     const t1 = extra(world, "t1");
