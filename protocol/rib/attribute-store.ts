@@ -12,6 +12,7 @@ import { Arena, RECORD_OFFSET } from "./arena.ts";
 import { AttributeScan, SetFlag } from "./attribute-scan.ts";
 import { PAGE_BITS, PAGE_MASK, Rows } from "./columns.ts";
 import { DecodeCache } from "./decode-cache.ts";
+import { Deriver } from "./derive.ts";
 import { type Extra, Extras, splitExtra } from "./extras.ts";
 import { NextHops } from "./next-hops.ts";
 import type { AttrId, RouteAttributes } from "./route.ts";
@@ -51,6 +52,7 @@ export class AttributeStore {
   readonly #contexts: SetContext[] = [{}];
   readonly #scan = new AttributeScan();
   readonly #decoded = new DecodeCache();
+  readonly #deriver: Deriver = new Deriver(this);
   #index = new Uint32Array(FIRST_INDEX);
   #mask = FIRST_INDEX - 1;
   #size = 0;
@@ -112,6 +114,11 @@ export class AttributeStore {
     return this.#make(o, start, end, scan, tail, nextHop, extra, hash);
   }
 
+  /** The set of what a filter made of `base`. Nobody holds it yet. */
+  derive(base: AttrId, after: RouteAttributes): AttrId {
+    return this.#deriver.derive(base, after);
+  }
+
   /** The set of an object's attributes. Nobody holds it yet. */
   intern(attributes: RouteAttributes): AttrId {
     const { path, extra, nextHop, linkLocal } = splitExtra(attributes);
@@ -158,6 +165,11 @@ export class AttributeStore {
 
   defaultLocalPref(id: AttrId): number | undefined {
     return this.#contexts[this.word(id, SetWord.Length) >>> LENGTH_BITS]?.defaultLocalPref;
+  }
+
+  /** Number of the context a set is in. */
+  contextOf(id: AttrId): number {
+    return this.word(id, SetWord.Length) >>> LENGTH_BITS;
   }
 
   /** The octets of the set, without MP attributes: a view, good until the store changes. */

@@ -107,8 +107,9 @@ export class BgpExport {
 
   /** Attributes after the filter, before what the session adds; undefined: rejected. */
   filtered(slot: Slot, attrs: AttrId, source: RouteSource): RouteAttributes | undefined {
-    const after = this.#filter(slot, this.input(attrs, source), source);
-    return after === this.#lazy.view ? this.#lazy.whole() : after;
+    const before = this.input(attrs, source);
+    const after = this.#filter(slot, before, source);
+    return after && this.#isSame(after, before, source) ? this.#settled(before, source) : after;
   }
 
   /** What the export filter sees: a MED from elsewhere does not go to another AS (RFC 4271 §5.1.4). */
@@ -180,17 +181,27 @@ export class BgpExport {
 
   #settle(attrs: AttrId, source: RouteSource, before: RouteAttributes, after: RouteAttributes | undefined): AttrId {
     if (!after) return NO_ROUTE;
-    if (after === before && this.isPlain(attrs, source)) return attrs;
-    const final = this.finalize(after, before, attrs, source);
+    const same = this.#isSame(after, before, source);
+    if (same && this.isPlain(attrs, source)) return attrs;
+    const given = this.#settled(before, source);
+    const final = this.finalize(same ? given : after, given, attrs, source);
     return final ? this.#table.core.attributes.intern(final) : NO_ROUTE;
+  }
+
+  #isSame(after: RouteAttributes, before: RouteAttributes, source: RouteSource): boolean {
+    return after === before || (source.kind === RouteKind.Bgp && this.#lazy.isSame(after));
+  }
+
+  /** What the filter got, as an object that stays. */
+  #settled(input: RouteAttributes, source: RouteSource): RouteAttributes {
+    return source.kind === RouteKind.Bgp ? this.#lazy.whole() : input;
   }
 
   /** An accepted route that is not plain, remembered. */
   #finish(attrs: AttrId, source: RouteSource): AttrId {
     const known = this.#finals.get(attrs, source.id);
     if (known !== UNDECIDED && known !== attrs) return known;
-    const input = this.input(attrs, source);
-    const before = input === this.#lazy.view ? this.#lazy.whole() : input;
+    const before = this.#settled(this.input(attrs, source), source);
     const final = this.finalize(before, before, attrs, source);
     const verdict = final ? this.#table.core.attributes.intern(final) : NO_ROUTE;
     this.#finals.put(attrs, source.id, verdict);

@@ -32,8 +32,12 @@ export class BgpImport {
     this.#context = context;
   }
 
+  /** Grows whenever verdicts on next hops may change. */
+  generation = 0;
+
   /** Links or addresses have changed. */
   forget(): void {
+    this.generation++;
     this.#lastHop = -1;
   }
 

@@ -1,5 +1,5 @@
 /** The objects of the attribute sets looked at last, and one that is filled only where it is looked at. */
-import type { AttrId, RouteAttributes } from "./route.ts";
+import { type AttrId, type RouteAttributes, WHOLE } from "./route.ts";
 
 export class DecodeCache {
   readonly #ids = new Int32Array(CACHED);
@@ -23,41 +23,62 @@ export class DecodeCache {
 /**
  * Attributes that are decoded when the first of them is asked for: many filters look at the prefix alone. One object for
  * all sets, so it is good only until the next `of`; its properties are its own and enumerable, so that a copy is whole.
+ * Where most filters do look, the decoded object itself is faster (bench/rib.ts, `import filter`), and is given instead.
  */
 export class LazyAttributes {
-  readonly view: RouteAttributes;
+  readonly #view: RouteAttributes;
   readonly #decode: (id: AttrId) => RouteAttributes;
   #id = 0 as AttrId;
   #decoded: RouteAttributes | undefined;
   #hidesMed = false;
+  #given = 0;
+  #looked = 0;
+  /** The last object that a MED was taken out of, and what it became. */
+  #with: RouteAttributes | undefined;
+  #without: RouteAttributes | undefined;
 
   constructor(decode: (id: AttrId) => RouteAttributes) {
     this.#decode = decode;
-    const view = {};
+    this.#view = {};
     for (const key of KEYS) {
-      const get =
-        key === "multiExitDisc" ? () => (this.#hidesMed ? undefined : this.decoded[key]) : () => this.decoded[key];
-      Object.defineProperty(view, key, { enumerable: true, configurable: false, get });
+      const get = key === "multiExitDisc" ? () => (this.#hidesMed ? undefined : this.#all[key]) : () => this.#all[key];
+      Object.defineProperty(this.#view, key, { enumerable: true, configurable: false, get });
     }
-    this.view = view;
+    Object.defineProperty(this.#view, WHOLE, { enumerable: false, configurable: false, get: () => this.whole() });
   }
 
-  /** The view, of this set from now on. @param hidesMed it shows none */
+  /** Whether a filter gave back what it got. */
+  isSame(after: RouteAttributes): boolean {
+    return after === this.#view || (this.#decoded !== undefined && after === this.whole());
+  }
+
+  /** Attributes of this set from now on. @param hidesMed they show none */
   of(id: AttrId, hidesMed = false): RouteAttributes {
     this.#hidesMed = hidesMed;
     this.#id = id;
+    if (this.#given < TRIAL) {
+      this.#given++;
+      if (this.#decoded) this.#looked++;
+      this.#decoded = undefined;
+      return this.#view;
+    }
     this.#decoded = undefined;
-    return this.view;
+    return this.#looked * 2 > TRIAL ? this.whole() : this.#view;
   }
 
-  /** What the view shows, as an object that stays. */
+  /** The same as an object that stays. */
   whole(): RouteAttributes {
-    if (!this.#hidesMed || this.decoded.multiExitDisc === undefined) return this.decoded;
-    const { multiExitDisc: _, ...rest } = this.decoded;
-    return rest;
+    const all = this.#all;
+    if (!this.#hidesMed || all.multiExitDisc === undefined) return all;
+    if (this.#with !== all || !this.#without) {
+      const { multiExitDisc: _, ...rest } = all;
+      this.#with = all;
+      this.#without = rest;
+    }
+    return this.#without;
   }
 
-  get decoded(): RouteAttributes {
+  get #all(): RouteAttributes {
     return (this.#decoded ??= this.#decode(this.#id));
   }
 }
@@ -95,3 +116,5 @@ const NAMES: { readonly [K in keyof Required<RouteAttributes>]: true } = {
 };
 const KEYS: readonly (keyof RouteAttributes)[] = Object.keys(NAMES) as (keyof RouteAttributes)[];
 const CACHED = 256;
+/** Runs after which it is clear whether a filter looks. */
+const TRIAL = 32;

@@ -51,8 +51,9 @@ export function splitExtra(attributes: RouteAttributes): {
   nextHop: IpAddress | undefined;
   linkLocal: IpAddress | undefined;
 } {
-  const { dest, nextHops, recursive, preference, scope, from, igpMetric, kernel, custom, nextHopLinkLocal, ...path } =
+  const { dest, nextHops, recursive, preference, scope, from, igpMetric, kernel, custom, nextHopLinkLocal, ...given } =
     attributes;
+  const path: { -readonly [K in keyof PathAttributes]: PathAttributes[K] } = given;
   const extra: { -readonly [K in keyof Extra]: Extra[K] } = {};
   if (dest !== undefined) extra.dest = dest;
   if (nextHops !== undefined) extra.nextHops = nextHops;
@@ -64,6 +65,7 @@ export function splitExtra(attributes: RouteAttributes): {
   if (kernel !== undefined) extra.kernel = kernel;
   if (custom !== undefined) extra.custom = custom;
   const any = Object.keys(extra).length > 0;
+  for (const key of LISTS) if (path[key]?.length === 0) delete path[key];
   const { nextHop, ...rest } = path;
   return {
     // An IPv4 next hop has an attribute of its own; any other is known by its number alone.
@@ -73,6 +75,16 @@ export function splitExtra(attributes: RouteAttributes): {
     linkLocal: nextHopLinkLocal,
   };
 }
+
+/** A list that is empty is no attribute: none of these may go out with length 0 (RFC 7606 §7). */
+const LISTS = [
+  "communities",
+  "extCommunities",
+  "largeCommunities",
+  "clusterList",
+  "ipv6ExtCommunities",
+  "unknown",
+] as const;
 
 /** Equal values, equal text; whatever a custom attribute may hold. */
 function keyOf(value: unknown): string {

@@ -38,6 +38,7 @@ export class NextHops {
   index(address: IpAddress, linkLocal?: IpAddress): number {
     if (address.family === 4) return this.index4(address.w0);
     const last = this.#last;
+    if (last && last.address === address && last.linkLocal === linkLocal) return this.#lastSix;
     if (last && sameAddress(last.address, address) && sameOptional(last.linkLocal, linkLocal)) return this.#lastSix;
     const entry: NextHopEntry = linkLocal ? { address, linkLocal } : { address };
     this.#last = entry;

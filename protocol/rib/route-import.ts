@@ -207,7 +207,8 @@ export class RouteImport {
     const { attributes: store, env, sources } = this.#core;
     const before = this.#lazy.of(received);
     const after = this.#rules.filter.run(this.#table.prefixes.net(slot), before, sources[this.#source]!, env.filterEnv);
-    const verdict = after === undefined ? NO_ROUTE : after === before ? received : store.intern(after);
+    const verdict =
+      after === undefined ? NO_ROUTE : this.#lazy.isSame(after) ? received : store.derive(received, after);
     verdicts?.put(received, this.#source, verdict);
     return verdict;
   }

@@ -103,6 +103,12 @@ export interface RouteAttributes extends Omit<PathAttributes, "mpReach" | "mpUnr
   readonly custom?: ReadonlyMap<string, CustomValue>;
 }
 
+/**
+ * Under this name a view of attributes that shows now one set, now another, has the one that it shows as
+ * an object that stays. An object that stays anyway has none.
+ */
+export const WHOLE: unique symbol = Symbol("whole");
+
 /** Who brought a route in: one per protocol (and per peer), shared by all its routes. */
 export interface RouteSource {
   /** Small, dense, never 0; unique among live sources of a speaker. */

@@ -50,6 +50,7 @@ export class SessionRib {
   readonly #links: { close(): void };
   #turn = 0;
   #scratch = new Uint8Array(4096);
+  #lastHop6: Hop6 = NO_HOP6;
 
   constructor(init: SessionRibInit) {
     const { rib, session, config, channels } = init;
@@ -211,11 +212,8 @@ export class SessionRib {
     const nlri = reachValue + 5 + hopLength;
     if ((hopLength !== 16 && hopLength !== 32) || nlri > reachEnd || !isNlri(m, nlri, reachEnd, 128)) return false;
     if ((scan.flags & MANDATORY) !== MANDATORY || this.#import.needsObject(scan)) return false;
-    const first = addressFrom(m, 6, reachValue + 4);
-    const second = hopLength === 32 ? addressFrom(m, 6, reachValue + 20) : undefined;
-    const linkLocal = second && isLinkLocal(second) ? second : undefined;
-    const hop = usable(first, linkLocal);
-    const refusal = this.#import.refuseScan(scan) ?? this.#import.refuseHop(hop, linkLocal);
+    const { hop, linkLocal, refusal: badHop } = this.#hop6(m, reachValue + 4, hopLength);
+    const refusal = this.#import.refuseScan(scan) ?? badHop;
     if (refusal) {
       this.#refuse6(channel, m, nlri, reachEnd, refusal);
       return true;
@@ -240,6 +238,21 @@ export class SessionRib {
     return true;
   }
 
+  /** The next hop field of MP_REACH_NLRI, and the verdict on it: mostly that of the message before. */
+  #hop6(m: Uint8Array, at: number, length: number): Hop6 {
+    const last = this.#lastHop6;
+    let same = last.octets.length === length && this.#import.generation === last.generation;
+    for (let i = 0; i < length && same; i++) same = last.octets[i] === m[at + i];
+    if (same) return last;
+    const second = length === 32 ? addressFrom(m, 6, at + 16) : undefined;
+    const linkLocal = second && isLinkLocal(second) ? second : undefined;
+    const hop = usable(addressFrom(m, 6, at), linkLocal);
+    const refusal = this.#import.refuseHop(hop, linkLocal);
+    const { generation } = this.#import;
+    this.#lastHop6 = { octets: m.slice(at, at + length), generation, hop, linkLocal, refusal };
+    return this.#lastHop6;
+  }
+
   /** The attribute list without MP_REACH_NLRI: where it stands, or put together. */
   #withoutReach(m: Uint8Array, start: number, end: number): { octets: Uint8Array; start: number; end: number } {
     const { reachAt, reachEnd } = this.#scan;
@@ -247,8 +260,9 @@ export class SessionRib {
     if (reachEnd === end) return { octets: m, start, end: reachAt };
     const length = end - start - (reachEnd - reachAt);
     if (this.#scratch.length < length) this.#scratch = new Uint8Array(length);
-    this.#scratch.set(m.subarray(start, reachAt));
-    this.#scratch.set(m.subarray(reachEnd, end), reachAt - start);
+    let to = 0;
+    for (let at = start; at < reachAt; at++) this.#scratch[to++] = m[at]!;
+    for (let at = reachEnd; at < end; at++) this.#scratch[to++] = m[at]!;
     return { octets: this.#scratch, start: 0, end: length };
   }
 
@@ -420,5 +434,20 @@ function prefix4(
   return { family: 4, w0: word >>> 0, w1: 0, w2: 0, w3: 0, length };
 }
 
+interface Hop6 {
+  readonly octets: Uint8Array;
+  readonly generation: number;
+  readonly hop: IpAddress;
+  readonly linkLocal: IpAddress | undefined;
+  readonly refusal: Refusal | undefined;
+}
+
+const NO_HOP6: Hop6 = {
+  octets: new Uint8Array(0),
+  generation: -1,
+  hop: { family: 6, w0: 0, w1: 0, w2: 0, w3: 0 },
+  linkLocal: undefined,
+  refusal: undefined,
+};
 const MANDATORY = SetFlag.Origin | SetFlag.AsPath;
 const MANDATORY_V4 = MANDATORY | SetFlag.NextHop;

@@ -52,6 +52,15 @@ export interface RouteOwner {
 export const Outcome = { Nothing: 0, Same: 1, Added: 2, Replaced: 3, Removed: 4 } as const;
 export type Outcome = (typeof Outcome)[keyof typeof Outcome];
 
+interface Completed {
+  readonly stored: RouteAttributes;
+  readonly from: IpAddress | undefined;
+  readonly dest: RouteAttributes["dest"];
+  readonly nextHops: RouteAttributes["nextHops"];
+  readonly metric: number | undefined;
+  readonly whole: RouteAttributes;
+}
+
 export class Table {
   /** Unlike any other table's of the speaker, ever. */
   readonly id: number;
@@ -77,6 +86,8 @@ export class Table {
   #nets = 0;
   readonly #feeds: TableFeed[] = [];
   readonly #anyFeeds: TableFeed[] = [];
+  /** What `complete` made last, and of what. */
+  #completed: Completed | undefined;
   readonly #candidates: Candidate[] = [new Candidate(), new Candidate()];
 
   constructor(options: TableOptions, core: RibCore) {
@@ -509,7 +520,13 @@ export class Table {
     if (!gateways || !resolved || (record?.kind !== RouteKind.Bgp && !stored.recursive)) return stored;
     const { dest, nextHops, metric } = gateways.forwarding(this.nextHopOf(attrs));
     const from = stored.from ?? record?.peer?.address;
-    return { ...stored, dest, nextHops, ...(from ? { from } : {}), igpMetric: stored.igpMetric ?? metric };
+    const last = this.#completed;
+    if (last?.stored === stored && last.from === from && last.nextHops === nextHops) {
+      if (last.dest === dest && last.metric === metric) return last.whole; // the next route of the same UPDATE
+    }
+    const whole = { ...stored, dest, nextHops, ...(from ? { from } : {}), igpMetric: stored.igpMetric ?? metric };
+    this.#completed = { stored, from, dest, nextHops, metric, whole };
+    return whole;
   }
 
   #view(slot: Slot, row: number, isBest: boolean): RouteView {
