@@ -3,10 +3,11 @@
  * written. Static ones every route has; dynamic ones may be absent, which reads as void, but for paths
  * and lists, which read as empty.
  */
-import { type Destination, type NextHop, RouteKind } from "../rib/route.ts";
+import { type Destination, type NextHop, type RouteAttributes, RouteKind } from "../rib/route.ts";
 import type { IpAddress } from "../wire/address.ts";
+import type { AttributesCopy } from "./attributes-copy.ts";
 import { Fault } from "./error.ts";
-import { EMPTY_LIST, type MutableAttributes, NO_ADDRESS, type Run } from "./run.ts";
+import { EMPTY_LIST, NO_ADDRESS, type Run } from "./run.ts";
 import { T, type Token, type TokenName } from "./tokens.ts";
 import { DESTINATIONS, SCOPE_UNIVERSE, Type } from "./types.ts";
 
@@ -45,10 +46,18 @@ export function customAttribute(name: string, type: Type): RouteAttribute {
   };
 }
 
-type Key = keyof MutableAttributes;
+type Key = keyof RouteAttributes;
 
-/** A path attribute that is one property of the route's attributes. */
-function property(name: string, type: Type, key: Key): RouteAttribute {
+/**
+ * A path attribute that is one property of the route's attributes.
+ * @param assign stores it by its name: a store by a computed one costs ten times as much
+ */
+function property<K extends Key>(
+  name: string,
+  type: Type,
+  key: K,
+  assign: (attrs: AttributesCopy, value: NonNullable<RouteAttributes[K]>) => void,
+): RouteAttribute {
   const empty = emptyOf(type);
   return {
     name,
@@ -56,11 +65,11 @@ function property(name: string, type: Type, key: Key): RouteAttribute {
     access: "dynamic",
     voidable: empty === undefined,
     get: empty === undefined ? (run) => run.attrs[key] : (run) => run.attrs[key] ?? empty,
-    set: (run, value: never) => {
-      if (run.attrs[key] !== value) run.own()[key] = value;
+    set: (run, value: NonNullable<RouteAttributes[K]>) => {
+      if (run.attrs[key] !== value) assign(run.own(), value);
     },
     unset: (run) => {
-      if (run.attrs[key] !== undefined) delete run.own()[key];
+      if (run.attrs[key] !== undefined) run.own()[key] = undefined as never;
     },
   };
 }
@@ -106,7 +115,7 @@ function setHops(run: Run, hops: readonly NextHop[], dest: Destination = "unicas
   const attrs = run.own();
   attrs.dest = dest;
   if (dest === "unicast") attrs.nextHops = hops;
-  else delete attrs.nextHops;
+  else attrs.nextHops = undefined;
 }
 
 function changeHops(run: Run, change: Partial<NextHop>): void {
@@ -221,27 +230,55 @@ const STATIC: { readonly [K in TokenName]?: RouteAttribute } = {
 };
 
 const BGP: readonly RouteAttribute[] = [
-  property("bgp_path", Type.Path, "asPath"),
-  property("bgp_origin", Type.EnumOrigin, "origin"),
-  property("bgp_med", Type.Int, "multiExitDisc"),
-  property("bgp_local_pref", Type.Int, "localPref"),
+  property("bgp_path", Type.Path, "asPath", (attrs, value) => {
+    attrs.asPath = value;
+  }),
+  property("bgp_origin", Type.EnumOrigin, "origin", (attrs, value) => {
+    attrs.origin = value;
+  }),
+  property("bgp_med", Type.Int, "multiExitDisc", (attrs, value) => {
+    attrs.multiExitDisc = value;
+  }),
+  property("bgp_local_pref", Type.Int, "localPref", (attrs, value) => {
+    attrs.localPref = value;
+  }),
   {
-    ...property("bgp_next_hop", Type.Ip, "nextHop"),
+    ...property("bgp_next_hop", Type.Ip, "nextHop", (attrs, value) => {
+      attrs.nextHop = value;
+    }),
     set: (run, value: IpAddress) => {
       const attrs = run.own();
       attrs.nextHop = value;
-      delete attrs.nextHopLinkLocal;
+      attrs.nextHopLinkLocal = undefined;
     },
   },
-  property("bgp_atomic_aggr", Type.Opaque, "atomicAggregate"),
-  property("bgp_aggregator", Type.Opaque, "aggregator"),
-  property("bgp_community", Type.Clist, "communities"),
-  property("bgp_ext_community", Type.Eclist, "extCommunities"),
-  property("bgp_large_community", Type.Lclist, "largeCommunities"),
-  property("bgp_originator_id", Type.Quad, "originatorId"),
-  property("bgp_cluster_list", Type.Clist, "clusterList"),
-  property("bgp_aigp", Type.Opaque, "aigp"),
-  property("bgp_otc", Type.Int, "onlyToCustomer"),
+  property("bgp_atomic_aggr", Type.Opaque, "atomicAggregate", (attrs, value) => {
+    attrs.atomicAggregate = value;
+  }),
+  property("bgp_aggregator", Type.Opaque, "aggregator", (attrs, value) => {
+    attrs.aggregator = value;
+  }),
+  property("bgp_community", Type.Clist, "communities", (attrs, value) => {
+    attrs.communities = value;
+  }),
+  property("bgp_ext_community", Type.Eclist, "extCommunities", (attrs, value) => {
+    attrs.extCommunities = value;
+  }),
+  property("bgp_large_community", Type.Lclist, "largeCommunities", (attrs, value) => {
+    attrs.largeCommunities = value;
+  }),
+  property("bgp_originator_id", Type.Quad, "originatorId", (attrs, value) => {
+    attrs.originatorId = value;
+  }),
+  property("bgp_cluster_list", Type.Clist, "clusterList", (attrs, value) => {
+    attrs.clusterList = value;
+  }),
+  property("bgp_aigp", Type.Opaque, "aigp", (attrs, value) => {
+    attrs.aigp = value;
+  }),
+  property("bgp_otc", Type.Int, "onlyToCustomer", (attrs, value) => {
+    attrs.onlyToCustomer = value;
+  }),
 ];
 
 const KERNEL_NUMBERS =
@@ -260,7 +297,9 @@ const OTHERS: readonly RouteAttribute[] = [
 
 const DYNAMIC: readonly RouteAttribute[] = [
   ...BGP,
-  property("igp_metric", Type.Int, "igpMetric"),
+  property("igp_metric", Type.Int, "igpMetric", (attrs, value) => {
+    attrs.igpMetric = value;
+  }),
   kernel("krt_prefsrc", Type.Ip),
   ...KERNEL_NUMBERS.split(" ").map((name) => kernel(`krt_${name}`, Type.Int)),
   ...KERNEL_SWITCHES.split(" ").map((name) => kernel(`krt_${name}`, Type.Bool)),

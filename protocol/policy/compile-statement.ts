@@ -1,5 +1,6 @@
 /** Statements to closures that give a signal: go on, accept, reject, return. */
 import type { AsPath } from "../codec/as-path.ts";
+import type { RouteAttributes } from "../rib/route.ts";
 import type { RouteAttribute } from "./attributes.ts";
 import {
   ACCEPTED,
@@ -49,10 +50,10 @@ export function compileStatement(statement: Statement, context: Context, returns
     case "unset": {
       const { unset, name } = statement.attribute;
       context.facts.writes.add(name);
-      return (run) => {
-        unset?.(run);
-        return NEXT;
-      };
+      return remembered(
+        (run) => unset?.(run),
+        () => undefined,
+      );
     }
     case "print":
       return compilePrint(statement.terms, statement.newline, context);
@@ -135,24 +136,47 @@ function compileAssign(variable: Variable, value: Term, place: Place, name: stri
 
 function compileSet(attribute: RouteAttribute, value: Term, place: Place, context: Context): Step {
   context.facts.writes.add(attribute.name);
-  const { get, type, voidable } = compileTerm(value, context);
-  const name = attribute.access === "static" ? "RTA_SET" : "EA_SET";
-  const store = attribute.set as (run: Run, value: unknown) => void;
-  // Dynamic attributes take any value of their type; static ones may refuse.
-  const set = attribute.access === "static" ? (guarded(store as never, place) as typeof store) : store;
   if (attribute.type === Type.Opaque) {
     return () => {
       throw new RunFault("Setting opaque attribute is not allowed", place);
     };
   }
-  if (type === attribute.type && !voidable) {
-    return (run) => {
-      set(run, get(run));
-      return NEXT;
-    };
-  }
+  const { get, type, voidable } = compileTerm(value, context);
+  const isPlain = type === attribute.type && !voidable;
+  const name = attribute.access === "static" ? "RTA_SET" : "EA_SET";
+  const fitting: Thunk = isPlain ? get : (run) => checked(get(run), type, attribute.type, 1, name, place);
+  const store = attribute.set as (run: Run, value: unknown) => void;
+  if (attribute.access === "dynamic") return remembered(store, fitting);
+  // Static attributes may refuse a value, and ask the outside world.
+  const set = guarded(store as never, place) as typeof store;
   return (run) => {
-    set(run, checked(get(run), type, attribute.type, 1, name, place));
+    const value = fitting(run);
+    if (run.bundled) run.detach();
+    set(run, value);
+    return NEXT;
+  };
+}
+
+/** A write that depends on nothing but the attributes and the value: done once for a bundle of routes. */
+function remembered(store: (run: Run, value: unknown) => void, get: Thunk): Step {
+  let before: RouteAttributes | undefined;
+  let last: unknown;
+  let after: RouteAttributes | undefined;
+  return (run) => {
+    const value = get(run);
+    if (!run.bundled) {
+      store(run, value);
+      return NEXT;
+    }
+    const { attrs } = run;
+    if (attrs !== before || value !== last || after === undefined) {
+      run.detach();
+      store(run, value);
+      before = attrs;
+      last = value;
+      after = run.attrs;
+    }
+    run.attrs = after;
     return NEXT;
   };
 }

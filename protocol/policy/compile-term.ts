@@ -151,7 +151,8 @@ function compileApply(instruction: Instruction, args: readonly Term[], place: Pl
     };
     return { get, type, voidable: false };
   }
-  const run = SAFE.has(instruction.name) ? resolution.run : guarded(resolution.run, place);
+  const safe = SAFE.has(instruction.name) ? resolution.run : guarded(resolution.run, place);
+  const run = LISTS.has(instruction.name) ? remembering(safe) : safe;
   const direct = compileDirect(instruction, parts);
   const get = parts.some((part) => part.voidable)
     ? withVoid(run, parts, (values) => slow(values).value)
@@ -214,7 +215,12 @@ function withVoid(
 /** Closures for what filters do most, without the detour over the instruction. */
 function compileDirect(instruction: Instruction, parts: readonly Compiled[]): Thunk | undefined {
   const [first, second] = parts;
-  if (!first || !second || !("constant" in second)) return undefined;
+  if (!first || !second) return undefined;
+  if (instruction === INSTRUCTIONS.MATCH && second.type === Type.Clist && first.type === Type.Pair) {
+    if ("constant" in first)
+      return rememberingLast(second.get, (list) => (list as number[]).includes(first.constant as number));
+  }
+  if (!("constant" in second)) return undefined;
   const { get } = first;
   const { constant } = second;
   if (PRIMITIVE.has(first.type) && first.type === second.type) {
@@ -223,7 +229,7 @@ function compileDirect(instruction: Instruction, parts: readonly Compiled[]): Th
   }
   if (instruction === INSTRUCTIONS.MATCH && second.type === Type.PathMask) {
     const { matches } = constant as PathMask;
-    return (run) => matches(get(run) as AsPath);
+    return rememberingLast(get, (path) => matches(path as AsPath));
   }
   if (instruction === INSTRUCTIONS.MATCH && second.type === Type.Set) {
     return compileSetMatch(first, constant as ValueSet);
@@ -235,13 +241,50 @@ function compileDirect(instruction: Instruction, parts: readonly Compiled[]): Th
   return undefined;
 }
 
+/**
+ * Paths and lists are shared by the routes of one bundle: what was found for the last one is remembered
+ * by its identity.
+ */
+function rememberingLast(get: Thunk, test: (value: unknown) => boolean): Thunk {
+  let last: unknown;
+  let result = false;
+  return (run) => {
+    const value = get(run);
+    if (value !== last) {
+      result = test(value);
+      last = value;
+    }
+    return result;
+  };
+}
+
+/** The same for what changes lists: nothing but the arguments counts. */
+function remembering(apply: (...args: never[]) => unknown): (...args: never[]) => unknown {
+  const call = apply as (a: unknown, b: unknown) => unknown;
+  let lastA: unknown;
+  let lastB: unknown;
+  let result: unknown;
+  return (a: unknown, b: unknown) => {
+    if (a !== lastA || b !== lastB || result === undefined) {
+      result = call(a, b);
+      lastA = a;
+      lastB = b;
+    }
+    return result;
+  };
+}
+
+const LISTS: ReadonlySet<string> = new Set(["PATH_PREPEND", "CLIST_ADD", "CLIST_DEL", "CLIST_FILTER"]);
+
 /** Where the set suits the type, nothing can go wrong any more. */
 function compileSetMatch({ get, type }: Compiled, set: ValueSet): Thunk | undefined {
   if (type === Type.Clist && CLIST_ELEMENTS.has(set.type ?? Type.Void)) {
-    return (run) => set.hasAnyOf(get(run) as readonly number[]);
+    return rememberingLast(get, (list) => set.hasAnyOf(list as readonly number[]));
   }
-  if (type === Type.Path && set.type === Type.Int) return (run) => set.hasAnyAs(get(run) as AsPath);
-  if (type === Type.Lclist && set.type === Type.Lc) return (run) => set.hasAny(get(run) as readonly LargeCommunity[]);
+  if (type === Type.Path && set.type === Type.Int) return rememberingLast(get, (path) => set.hasAnyAs(path as AsPath));
+  if (type === Type.Lclist && set.type === Type.Lc) {
+    return rememberingLast(get, (list) => set.hasAny(list as readonly LargeCommunity[]));
+  }
   if (type !== set.type || !isNumeric(type)) return undefined;
   const test = set.numberTest();
   return (run) => test(get(run) as number);
@@ -323,9 +366,10 @@ function mismatch(index: number, name: string, expected: Type, got: Type, place:
 
 /** Faults get the place. */
 export function guarded(action: (...args: never[]) => unknown, place: Place): (...args: never[]) => unknown {
-  return (...args) => {
+  const call = action as (a: unknown, b: unknown, c: unknown) => unknown; // none takes more
+  return (a: unknown, b: unknown, c: unknown) => {
     try {
-      return action(...args);
+      return call(a, b, c);
     } catch (fault) {
       if (fault instanceof Fault) throw new RunFault(fault.message, place);
       throw fault;

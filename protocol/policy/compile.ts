@@ -17,7 +17,7 @@ import {
 } from "./compile-term.ts";
 import { filterKey } from "./key.ts";
 import type { Place } from "./place.ts";
-import { type FilterEnv, Run } from "./run.ts";
+import { type FilterEnv, type Memory, Run } from "./run.ts";
 import type { FunctionDefinition, Statement, Term } from "./tree.ts";
 import { Type } from "./types.ts";
 import type { Typed } from "./values.ts";
@@ -91,7 +91,7 @@ export function compileRouteBlock(body: Statement): CompiledFilter {
 export function evaluateTerm(term: Term, env: FilterEnv): Typed {
   const facts = noFacts();
   const { get, type } = compileTerm(term, contextFor(facts));
-  const run = new Run(undefined, NO_ATTRIBUTES, undefined, env);
+  const run = new Run(undefined, NO_ATTRIBUTES, undefined, env, { last: undefined });
   try {
     return typedOf(get(run), type);
   } catch (thrown) {
@@ -115,6 +115,7 @@ function lazy(name: string, body: Statement, runStep: RunFilter): CompiledFilter
     return compiled;
   };
   let key: string | undefined;
+  const memory: Memory = { last: undefined };
   return {
     name,
     get reads() {
@@ -128,7 +129,7 @@ function lazy(name: string, body: Statement, runStep: RunFilter): CompiledFilter
       key ??= filterKey(body);
       return key;
     },
-    run: (net, attrs, source, env) => runStep(ready().step, new Run(net, attrs, source, env)),
+    run: (net, attrs, source, env) => runStep((compiled ?? ready()).step, new Run(net, attrs, source, env, memory)),
   };
 }
 

@@ -76,6 +76,7 @@ function resolveAdd([listType, type]: readonly Type[]): Resolution | undefined {
   const kind = kindOf(listType);
   if (!kind) return undefined;
   const element = kind.element(type ?? Type.Void);
+  if (kind.type === Type.Clist && element === same) return ADD_NUMBER;
   if (element) return { type: kind.type, run: (list: List, value: unknown) => added(kind, list, [element(value)]) };
   if (type === kind.type) return { type: kind.type, run: (list: List, more: List) => added(kind, list, more) };
   const otherwise = `Can't add non-${kind.noun}`;
@@ -85,6 +86,17 @@ function resolveAdd([listType, type]: readonly Type[]): Resolution | undefined {
     run: (_: List, set: ValueSet) => fail(kind.fits(set) ? "Can't add set" : otherwise),
   };
 }
+
+/** By far the most common. */
+const ADD_NUMBER: Resolution = {
+  type: Type.Clist,
+  run: (list: readonly number[], value: number) => {
+    if (list.includes(value)) return list;
+    const result = list.slice();
+    result.push(value);
+    return result;
+  },
+};
 
 function resolveDelete([listType, type]: readonly Type[]): Resolution | undefined {
   if (listType === Type.Path) return resolvePath(type, false, "Can't delete non-integer (set)");

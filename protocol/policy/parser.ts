@@ -41,7 +41,7 @@ export class Parser {
   take(): void {
     if (this.#pending) this.#tell(this.#pending);
     this.#token = NOT_READ;
-    this.#wanted.length = 0;
+    if (this.#wanted.length > 0) this.#wanted.length = 0;
   }
 
   /** What is wrong in meaning only does not keep from reading on. */

@@ -45,55 +45,63 @@ function formatItem(item: PathMaskItem): string {
   }
 }
 
-/** A place in the mask: what may stand here, and whether it may be left out and repeated. */
-interface Step {
-  readonly test: (asn: number) => boolean;
-  readonly loop: boolean;
+/** The places of a mask, as columns: what may stand there, and whether it may be left out and repeated. */
+interface Steps {
+  readonly count: number;
+  /** The ASes that fit are from low to high, and in the set if there is one. */
+  readonly low: Uint32Array;
+  readonly high: Uint32Array;
+  readonly sets: readonly (((asn: number) => boolean) | undefined)[];
+  readonly loops: readonly boolean[];
 }
 
 function matcher(items: readonly PathMaskItem[]): (path: AsPath) => boolean {
-  const steps = stepsOf(items);
   const [first, second, third] = items;
   // By far the most common masks need no positions.
-  if (items.length === 3 && first?.kind === "any" && third?.kind === "any" && steps[1] && !steps[1].loop) {
-    return contains(steps[1].test);
+  if (items.length === 3 && first?.kind === "any" && second?.kind === "asn" && third?.kind === "any") {
+    return contains(second.asn);
   }
   if (items.length === 2 && first?.kind === "any" && second?.kind === "asn") return endsWith(second.asn);
-  return steps.length < 31 ? narrow(steps) : wide(steps);
+  const steps = stepsOf(items);
+  return steps.count < 31 ? narrow(steps) : wide(steps);
 }
 
-function stepsOf(items: readonly PathMaskItem[]): Step[] {
-  const steps: Step[] = [];
+function stepsOf(items: readonly PathMaskItem[]): Steps {
+  const rows: { low: number; high: number; set: ((asn: number) => boolean) | undefined; loop: boolean }[] = [];
   for (const item of items) {
-    if (item.kind === "repeat") {
-      const last = steps.at(-1);
-      if (last) steps.push({ test: last.test, loop: true });
-    } else steps.push({ test: testOf(item), loop: item.kind === "any" });
+    const last = rows.at(-1);
+    if (item.kind === "asn") rows.push({ low: item.asn, high: item.asn, set: undefined, loop: false });
+    else if (item.kind === "range") rows.push({ low: item.from, high: item.to, set: undefined, loop: false });
+    else if (item.kind !== "repeat") {
+      const set = item.kind === "set" ? item.set.numberTest() : undefined;
+      rows.push({ low: 0, high: MAX_ASN, set, loop: item.kind === "any" });
+    } else if (last) rows.push({ ...last, loop: true });
   }
-  return steps;
+  return {
+    count: rows.length,
+    low: Uint32Array.from(rows, (row) => row.low),
+    high: Uint32Array.from(rows, (row) => row.high),
+    sets: rows.map((row) => row.set),
+    loops: rows.map((row) => row.loop),
+  };
 }
 
-function testOf(item: PathMaskItem): (asn: number) => boolean {
-  switch (item.kind) {
-    case "asn": {
-      const { asn } = item;
-      return (other) => other === asn;
-    }
-    case "range": {
-      const { from, to } = item;
-      return (other) => other >= from && other <= to;
-    }
-    case "set":
-      return item.set.numberTest();
-    default:
-      return () => true;
-  }
+function fits({ low, high, sets }: Steps, i: number, asn: number): boolean {
+  if (asn < low[i]! || asn > high[i]!) return false;
+  const set = sets[i];
+  return set === undefined || set(asn);
 }
 
-function contains(test: (asn: number) => boolean): (path: AsPath) => boolean {
+function fitsAny(steps: Steps, i: number, asns: readonly number[]): boolean {
+  for (let k = 0; k < asns.length; k++) if (fits(steps, i, asns[k] as number)) return true;
+  return false;
+}
+
+function contains(asn: number): (path: AsPath) => boolean {
   return (path) => {
-    for (const { asns } of path) {
-      for (let i = 0; i < asns.length; i++) if (test(asns[i] as number)) return true;
+    for (let s = 0; s < path.length; s++) {
+      const { asns } = path[s] as AsPath[number];
+      for (let i = 0; i < asns.length; i++) if (asns[i] === asn) return true;
     }
     return false;
   };
@@ -108,43 +116,34 @@ function endsWith(asn: number): (path: AsPath) => boolean {
 }
 
 /** Positions as bits: bit i says that the first i steps are done. */
-function narrow(steps: readonly Step[]): (path: AsPath) => boolean {
+function narrow(steps: Steps): (path: AsPath) => boolean {
+  const { count } = steps;
   let loops = 0;
-  for (const [i, step] of steps.entries()) if (step.loop) loops |= 1 << i;
+  for (let i = 0; i < count; i++) if (steps.loops[i]) loops |= 1 << i;
   /** Steps that may be left out are done as well. */
   const close = (positions: number): number => {
     let result = positions;
-    for (let i = 0; i < steps.length; i++) if (result & (1 << i) & loops) result |= 2 << i;
+    for (let i = 0; i < count; i++) if (result & loops & (1 << i)) result |= 2 << i;
     return result;
   };
-  const advance = (positions: number, test: (step: Step) => boolean): number => {
+  const start = close(1);
+  const done = 1 << count;
+  const advance = (positions: number, asn: number, asns: readonly number[] | undefined): number => {
     let next = 0;
-    for (let i = 0; i < steps.length; i++) {
-      if (!(positions & (1 << i))) continue;
-      const step = steps[i] as Step;
-      if (test(step)) next |= step.loop ? 1 << i : 2 << i;
+    for (let i = 0; i < count; i++) {
+      const bit = 1 << i;
+      if ((positions & bit) === 0) continue;
+      if (asns ? fitsAny(steps, i, asns) : fits(steps, i, asn)) next |= loops & bit ? bit : bit << 1;
     }
     return close(next);
   };
-  const start = close(1);
-  const done = 1 << steps.length;
   return (path) => {
     let positions = start;
-    for (const { type, asns } of path) {
+    for (let s = 0; s < path.length; s++) {
+      const { type, asns } = path[s] as AsPath[number];
       if (isSet(type)) {
-        if (asns.length > 0) positions = advance(positions, (step) => asns.some(step.test));
-      } else {
-        for (let k = 0; k < asns.length && positions !== 0; k++) {
-          const asn = asns[k] as number;
-          let next = 0;
-          for (let i = 0; i < steps.length; i++) {
-            if (!(positions & (1 << i))) continue;
-            const step = steps[i] as Step;
-            if (step.test(asn)) next |= step.loop ? 1 << i : 2 << i;
-          }
-          positions = close(next);
-        }
-      }
+        if (asns.length > 0) positions = advance(positions, 0, asns);
+      } else for (let k = 0; k < asns.length; k++) positions = advance(positions, asns[k] as number, undefined);
       if (positions === 0) return false;
     }
     return (positions & done) !== 0;
@@ -152,25 +151,28 @@ function narrow(steps: readonly Step[]): (path: AsPath) => boolean {
 }
 
 /** The same for masks too long for the bits of a word. */
-function wide(steps: readonly Step[]): (path: AsPath) => boolean {
+function wide(steps: Steps): (path: AsPath) => boolean {
+  const { count, loops } = steps;
   const close = (positions: boolean[]): boolean[] => {
-    for (const [i, step] of steps.entries()) if (positions[i] && step.loop) positions[i + 1] = true;
+    for (let i = 0; i < count; i++) if (positions[i] && loops[i]) positions[i + 1] = true;
     return positions;
   };
-  const advance = (positions: readonly boolean[], test: (step: Step) => boolean): boolean[] => {
-    const next = new Array<boolean>(steps.length + 1).fill(false);
-    for (const [i, step] of steps.entries()) if (positions[i] && test(step)) next[step.loop ? i : i + 1] = true;
+  const advance = (positions: readonly boolean[], test: (i: number) => boolean): boolean[] => {
+    const next = new Array<boolean>(count + 1).fill(false);
+    for (let i = 0; i < count; i++) if (positions[i] && test(i)) next[loops[i] ? i : i + 1] = true;
     return close(next);
   };
   return (path) => {
-    let positions = close([true, ...new Array<boolean>(steps.length).fill(false)]);
+    let positions = close([true, ...new Array<boolean>(count).fill(false)]);
     for (const { type, asns } of path) {
-      if (isSet(type)) positions = asns.length > 0 ? advance(positions, (step) => asns.some(step.test)) : positions;
-      else for (const asn of asns) positions = advance(positions, (step) => step.test(asn));
+      if (isSet(type)) positions = asns.length > 0 ? advance(positions, (i) => fitsAny(steps, i, asns)) : positions;
+      else for (const asn of asns) positions = advance(positions, (i) => fits(steps, i, asn));
     }
-    return positions[steps.length] === true;
+    return positions[count] === true;
   };
 }
+
+const MAX_ASN = 0xffff_ffff;
 
 /** A set stands for one AS, whichever of its members. */
 function isSet(type: SegmentType): boolean {

@@ -19,30 +19,33 @@ export interface PrefixPattern {
 export class PrefixSet {
   readonly family: 4 | 6 | undefined;
   readonly count: number;
-  readonly #words: readonly [Uint32Array, Uint32Array, Uint32Array, Uint32Array];
+  readonly #words: Words;
   readonly #lengths: Uint8Array;
   readonly #parents: Int32Array;
   /** Which lengths each entry itself allows, and together with its covers: indices into the masks. */
   readonly #own: Uint32Array;
   readonly #all: Uint32Array;
   readonly #masks = new MaskTable();
-  /** By the top 16 bits: the first entry not below them. */
+  /** By the top bits of the address: the first entry not below them. */
   readonly #jump: Uint32Array | undefined;
+  readonly #shift: number = 32;
   #key: string | undefined;
 
   constructor(patterns: readonly PrefixPattern[]) {
     this.family = patterns[0]?.prefix.family;
-    const entries = joinedEntries(patterns, this.#masks);
-    const n = entries.length;
-    this.count = n;
-    const wide = this.family === 6 ? n : 0;
-    this.#words = [new Uint32Array(n), new Uint32Array(wide), new Uint32Array(wide), new Uint32Array(wide)];
-    this.#lengths = new Uint8Array(n);
-    this.#own = new Uint32Array(n);
-    this.#all = new Uint32Array(n);
-    this.#parents = new Int32Array(n);
-    this.#fill(entries);
-    if (n > JUMP_FROM) this.#jump = jumpTable(this.#words[0]);
+    const columns = sortedColumns(patterns, this.#masks);
+    this.#words = columns.words;
+    this.#lengths = columns.lengths;
+    this.#own = columns.masks;
+    this.count = columns.count;
+    this.#all = new Uint32Array(this.count);
+    this.#parents = new Int32Array(this.count);
+    this.#link();
+    if (this.count > JUMP_FROM) {
+      const bits = Math.min(16, Math.ceil(Math.log2(this.count)));
+      this.#shift = 32 - bits;
+      this.#jump = jumpTable(this.#words[0].subarray(0, this.count), this.#shift);
+    }
   }
 
   get key(): string {
@@ -70,21 +73,25 @@ export class PrefixSet {
     return i >= 0 && this.#masks.has(this.#all[i]!, prefix.length);
   }
 
-  #fill(entries: readonly Entry[]): void {
-    const [w0, w1, w2, w3] = this.#words;
-    /** The chain of entries that cover the current one, outermost first. */
-    const open: number[] = [];
-    for (const [i, { prefix, mask }] of entries.entries()) {
-      w0[i] = prefix.w0;
-      if (prefix.family === 6) [w1[i], w2[i], w3[i]] = [prefix.w1, prefix.w2, prefix.w3];
-      this.#lengths[i] = prefix.length;
-      while (open.length > 0 && !this.#covers(open.at(-1) as number, prefix)) open.pop();
-      const parent = open.at(-1) ?? -1;
-      this.#parents[i] = parent;
-      this.#own[i] = mask;
-      this.#all[i] = parent < 0 ? mask : this.#masks.union(mask, this.#all[parent]!);
-      open.push(i);
+  /** Each entry's nearest cover, and what that allows as well. */
+  #link(): void {
+    const words = this.#words;
+    let open = -1; // the innermost entry around the current place
+    for (let i = 0; i < this.count; i++) {
+      while (open >= 0 && !this.#contains(open, words, i)) open = this.#parents[open]!;
+      this.#parents[i] = open;
+      const own = this.#own[i]!;
+      this.#all[i] = open < 0 ? own : this.#masks.union(own, this.#all[open]!);
+      open = i;
     }
+  }
+
+  #contains(outer: number, [w0, w1, w2, w3]: Words, inner: number): boolean {
+    const length = this.#lengths[outer]!;
+    if (length > this.#lengths[inner]! || !sameBits(w0[outer]!, w0[inner]!, length)) return false;
+    if (length <= 32) return true;
+    if (!sameBits(w1[outer]!, w1[inner]!, length - 32) || !sameBits(w2[outer]!, w2[inner]!, length - 64)) return false;
+    return sameBits(w3[outer]!, w3[inner]!, length - 96);
   }
 
   #prefix(i: number): Prefix {
@@ -98,8 +105,9 @@ export class PrefixSet {
     const w0 = this.#words[0];
     const lengths = this.#lengths;
     const jump = this.#jump;
-    let from = jump ? jump[word >>> 16]! : 0;
-    let to = jump ? jump[(word >>> 16) + 1]! : this.count;
+    const top = word >>> this.#shift;
+    let from = jump ? jump[top]! : 0;
+    let to = jump ? jump[top + 1]! : this.count;
     while (from < to) {
       const middle = (from + to) >>> 1;
       const other = w0[middle]!;
@@ -111,8 +119,9 @@ export class PrefixSet {
 
   #last6(ip: IpAddress, length: number): number {
     const jump = this.#jump;
-    let from = jump ? jump[ip.w0 >>> 16]! : 0;
-    let to = jump ? jump[(ip.w0 >>> 16) + 1]! : this.count;
+    const top = ip.w0 >>> this.#shift;
+    let from = jump ? jump[top]! : 0;
+    let to = jump ? jump[top + 1]! : this.count;
     while (from < to) {
       const middle = (from + to) >>> 1;
       const order = this.#order6(middle, ip);
@@ -183,13 +192,22 @@ class MaskTable {
   }
 }
 
+type Words = readonly [Uint32Array, Uint32Array, Uint32Array, Uint32Array];
+
+/** One row a prefix, in order of address, then length. */
+interface Columns {
+  readonly count: number;
+  readonly words: Words;
+  readonly lengths: Uint8Array;
+  readonly masks: Uint32Array;
+}
+
 interface Entry {
   readonly prefix: Prefix;
   readonly mask: number;
 }
 
-/** In order of address, then length; one for each prefix. */
-function joinedEntries(patterns: readonly PrefixPattern[], masks: MaskTable): Entry[] {
+function sortedColumns(patterns: readonly PrefixPattern[], masks: MaskTable): Columns {
   const entries: Entry[] = [];
   for (const { prefix, low, high } of patterns) {
     if (high >= prefix.length) {
@@ -199,15 +217,59 @@ function joinedEntries(patterns: readonly PrefixPattern[], masks: MaskTable): En
       entries.push({ prefix: prefixOf(prefix, length), mask: masks.range(length, length) });
     }
   }
-  if (!entries.every((entry, i) => i === 0 || order(entries[i - 1] as Entry, entry) <= 0)) entries.sort(order);
-  const result: Entry[] = [];
-  for (const entry of entries) {
-    const last = result.at(-1);
-    if (last && order(last, entry) === 0) {
-      result[result.length - 1] = { prefix: entry.prefix, mask: masks.union(last.mask, entry.mask) };
-    } else result.push(entry);
+  return patterns[0]?.prefix.family === 6 ? columns6(entries.sort(order), masks) : columns4(entries, masks);
+}
+
+/** Generated sets are large: address, length and mask in one number each, for the sort that knows numbers. */
+function columns4(entries: readonly Entry[], masks: MaskTable): Columns {
+  const keys = new Float64Array(entries.length);
+  for (let i = 0; i < keys.length; i++) {
+    const { prefix, mask } = entries[i] as Entry;
+    keys[i] = (prefix.w0 * 64 + prefix.length) * MASK_LIMIT + mask;
   }
-  return result;
+  keys.sort();
+  const columns = emptyColumns(keys.length, false);
+  let count = 0;
+  let last = -1;
+  for (const key of keys) {
+    const address = Math.floor(key / MASK_LIMIT);
+    const mask = key - address * MASK_LIMIT;
+    if (address === last) columns.masks[count - 1] = masks.union(columns.masks[count - 1]!, mask);
+    else {
+      columns.words[0][count] = Math.floor(address / 64);
+      columns.lengths[count] = address % 64;
+      columns.masks[count++] = mask;
+    }
+    last = address;
+  }
+  return { ...columns, count };
+}
+
+/** Ranges of lengths in IPv4: fewer than that. */
+const MASK_LIMIT = 2048;
+
+function columns6(entries: readonly Entry[], masks: MaskTable): Columns {
+  const columns = emptyColumns(entries.length, true);
+  const [w0, w1, w2, w3] = columns.words;
+  let count = 0;
+  let last: Entry | undefined;
+  for (const entry of entries) {
+    const { prefix, mask } = entry;
+    if (last && order(last, entry) === 0) columns.masks[count - 1] = masks.union(columns.masks[count - 1]!, mask);
+    else {
+      [w0[count], w1[count], w2[count], w3[count]] = [prefix.w0, prefix.w1, prefix.w2, prefix.w3];
+      columns.lengths[count] = prefix.length;
+      columns.masks[count++] = mask;
+    }
+    last = entry;
+  }
+  return { ...columns, count };
+}
+
+function emptyColumns(n: number, wide: boolean): Columns {
+  const m = wide ? n : 0;
+  const words: Words = [new Uint32Array(n), new Uint32Array(m), new Uint32Array(m), new Uint32Array(m)];
+  return { count: 0, words, lengths: new Uint8Array(n), masks: new Uint32Array(n) };
 }
 
 function order({ prefix: a }: Entry, { prefix: b }: Entry): number {
@@ -218,14 +280,15 @@ function sameBits(a: number, b: number, length: number): boolean {
   return length >= 32 ? a === b : length <= 0 || (a ^ b) >>> (32 - length) === 0;
 }
 
-function jumpTable(w0: Uint32Array): Uint32Array {
-  const table = new Uint32Array(0x1_0001);
+function jumpTable(w0: Uint32Array, shift: number): Uint32Array {
+  const size = 2 ** (32 - shift);
+  const table = new Uint32Array(size + 1);
   let i = 0;
-  for (let top = 0; top <= 0xffff; top++) {
-    while (i < w0.length && w0[i]! >>> 16 < top) i++;
+  for (let top = 0; top < size; top++) {
+    while (i < w0.length && w0[i]! >>> shift < top) i++;
     table[top] = i;
   }
-  table[0x1_0000] = w0.length;
+  table[size] = w0.length;
   return table;
 }
 
@@ -241,8 +304,8 @@ function formatMask(family: 4 | 6, lengths: Uint8Array): string {
   return text(1);
 }
 
-/** Fewer entries are searched quickly enough without a jump table of 256 kB. */
-const JUMP_FROM = 2048;
+/** Fewer entries are searched quickly enough without a jump table, which has about as many. */
+const JUMP_FROM = 16;
 
 /** Whether a pattern's lengths make sense for its family. */
 export function validLengths(prefix: Prefix, low: number, high: number): boolean {

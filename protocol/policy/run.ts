@@ -1,6 +1,7 @@
 /** A filter at work on one route: what it sees, and what it has changed so far. */
-import type { Net, RouteAttributes, RouteSource } from "../rib/route.ts";
+import { type Net, type RouteAttributes, type RouteSource, WHOLE } from "../rib/route.ts";
 import type { IpAddress, Prefix } from "../wire/address.ts";
+import { AttributesCopy } from "./attributes-copy.ts";
 import type { Place } from "./place.ts";
 
 /** What filters ask of the world beside the route. */
@@ -19,8 +20,6 @@ export interface FilterEnv {
   finished?(where: { readonly file: string; readonly line: number; readonly column: number }): void;
 }
 
-export type MutableAttributes = { -readonly [K in keyof RouteAttributes]: RouteAttributes[K] };
-
 export class Run {
   net: Net | undefined;
   attrs: RouteAttributes;
@@ -32,23 +31,58 @@ export class Run {
   result: unknown;
   /** The verdict of an `accept` or `reject` inside a function called in an expression. */
   signal = 0;
-  #owned = false;
 
-  constructor(net: Net | undefined, attrs: RouteAttributes, source: RouteSource | undefined, env: FilterEnv) {
+  constructor(
+    net: Net | undefined,
+    attrs: RouteAttributes,
+    source: RouteSource | undefined,
+    env: FilterEnv,
+    memory: Memory,
+  ) {
     this.net = net;
     this.attrs = attrs;
     this.source = source;
     this.env = env;
+    this.#memory = memory;
   }
 
-  /** The attributes to write to: a copy from the first write on. */
-  own(): MutableAttributes {
-    if (!this.#owned) {
-      this.attrs = { ...this.attrs };
-      this.#owned = true;
+  /** What is written to: a copy, made at the first write. */
+  #copy: AttributesCopy | undefined;
+  readonly #memory: Memory;
+  #isBundled: boolean | undefined;
+
+  own(): AttributesCopy {
+    if (!this.#copy) {
+      this.#copy = new AttributesCopy(this.attrs);
+      this.attrs = this.#copy as RouteAttributes;
     }
-    return this.attrs;
+    return this.#copy;
   }
+
+  /**
+   * Whether the route before came with the very same attributes. Routes come in bundles: then statements
+   * remember what they made of which attributes, and the next route gets the same object, which spares
+   * what comes behind from looking into it. Asked before the first write.
+   */
+  get bundled(): boolean {
+    if (this.#isBundled === undefined) {
+      const whole = (this.attrs as { readonly [WHOLE]?: RouteAttributes })[WHOLE];
+      if (whole) this.attrs = whole;
+      this.#isBundled = this.attrs === this.#memory.last;
+      this.#memory.last = this.attrs;
+    }
+    return this.#isBundled;
+  }
+
+  /** The next write makes a copy of its own. */
+  detach(): void {
+    this.#copy = undefined;
+  }
+}
+
+/** What a filter keeps from one route to the next. */
+export interface Memory {
+  last: RouteAttributes | undefined;
 }
 
 /** Every empty path or list that nobody made by taking something away: as good as absent to `defined`. */

@@ -79,14 +79,17 @@ function parseName(c: ConfigDraft, kind: ProtocolKind, draft: ProtocolDraft, isT
   p.take();
   const { name, place } = draft;
   const other = source.draft as ProtocolDraft;
-  Object.assign(draft, structuredCopy(other), { name, place, channels: copyChannels(other.channels) });
+  Object.assign(draft, copied(other), { name, place, channels: copyChannels(other.channels) });
 }
 
 /** Lists are copied, what is in them is not changed any more. */
-function structuredCopy(draft: ProtocolDraft): ProtocolDraft {
-  return Object.fromEntries(
-    Object.entries(draft).map(([key, value]) => [key, Array.isArray(value) ? [...value] : value]),
-  ) as unknown as ProtocolDraft;
+function copied(draft: ProtocolDraft): ProtocolDraft {
+  const copy = { ...draft } as unknown as Record<string, unknown>;
+  for (const key in copy) {
+    const value = copy[key];
+    if (Array.isArray(value)) copy[key] = [...value];
+  }
+  return copy as unknown as ProtocolDraft;
 }
 
 function defaultName(c: ConfigDraft, word: string): string {

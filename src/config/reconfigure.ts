@@ -74,6 +74,31 @@ export function describeDifference(difference: ConfigDifference): string[] {
   return lines;
 }
 
+/**
+ * What the log says of a change that resets nothing: BIRD's words for channels that are open and whose filters
+ * differ, ours for what has to wait. @param open the names of the protocol's channels that are up
+ */
+export function changeLines(
+  name: string,
+  { fields }: ProtocolDifference,
+  open: ReadonlySet<string>,
+  soft: boolean,
+): string[] {
+  const lines: string[] = [];
+  for (const channel of open) {
+    const is = (...words: string[]): boolean =>
+      fields.some(({ field, effect }) => effect === "live" && words.some((word) => field === `${channel}: ${word}`));
+    const imports = is("import", "preference");
+    const exports = is("export");
+    if (soft && imports) lines.push(`Channel ${name}.${channel} changed import`);
+    if (soft && exports) lines.push(`Channel ${name}.${channel} changed export`);
+    if (!soft && (imports || exports)) lines.push(`Reloading channel ${name}.${channel}`);
+  }
+  const pending = fields.filter(({ effect }) => effect === "pending").map(({ field }) => field);
+  if (open.size > 0 && pending.length > 0) lines.push(`${name}: for the next session: ${pending.join(", ")}`);
+  return lines;
+}
+
 const WORDS: Readonly<Record<Effect, string>> = {
   live: "without reset",
   pending: "applies to the next session",

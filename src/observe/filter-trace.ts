@@ -3,7 +3,7 @@
 import { formatAsPath } from "../../protocol/codec/as-path.ts";
 import { formatExtended, formatLarge, formatNet, formatPair } from "../../protocol/policy/scalars.ts";
 import type { FilterEnv, RouteFilter } from "../../protocol/rib/filter.ts";
-import type { Net, RouteAttributes, RouteSource } from "../../protocol/rib/route.ts";
+import { type Net, type RouteAttributes, type RouteSource, WHOLE } from "../../protocol/rib/route.ts";
 import { formatAddress, formatDotted } from "../../protocol/wire/address.ts";
 
 export interface FilterTrace {
@@ -67,6 +67,7 @@ function watching(attributes: RouteAttributes, keys: Set<keyof RouteAttributes>)
       return Reflect.getOwnPropertyDescriptor(target, key);
     },
     get: (target, key, receiver) => {
+      if (key === WHOLE) return target; // asked for before the first write
       if (!copying.delete(key) && typeof key === "string") keys.add(key as keyof RouteAttributes);
       return Reflect.get(target, key, receiver);
     },
