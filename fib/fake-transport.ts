@@ -40,6 +40,7 @@ export class FakeNetlink implements Transport {
       port: endpoint.port,
       safe: true,
       send: (datagram) => this.#request(endpoint, datagram),
+      sendBulk: (datagram) => this.#request(endpoint, datagram),
       join: (group) => endpoint.groups.add(group),
       leave: (group) => endpoint.groups.delete(group),
       drops: () => endpoint.drops,

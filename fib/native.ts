@@ -15,14 +15,22 @@ export interface Tamed {
   drops(): number;
   /** Leaves out messages that echo requests of this port: the kernel tells every listener of every change. */
   ignorePort(port: number): boolean;
+  /**
+   * Sends on a thread of its own: the kernel works through a batch inside the system call, and meanwhile there is
+   * other work to do here. The octets must stay as they are until it is done.
+   */
+  sendAside(datagram: Uint8Array, done: (sent: boolean) => void): void;
 }
 
 interface LibC {
+  sendAside(fd: number, datagram: Uint8Array, length: number, flags: number, done: SendDone): void;
   getsockname(fd: number, address: Uint8Array, length: number[]): number;
   getsockopt(fd: number, level: number, name: number, value: Uint8Array, length: number[]): number;
   setsockopt(fd: number, level: number, name: number, value: Uint8Array, length: number): number;
   attachFilter(fd: number, level: number, name: number, program: BpfProgram, length: number): number;
 }
+
+type SendDone = (error: unknown, result: number) => void;
 
 interface BpfProgram {
   readonly len: number;
@@ -52,6 +60,8 @@ export function tame(port: number, receiveBuffer: number): Tamed | undefined {
       return failed ? 0 : view.getUint32(4 * MEMINFO_DROPS, true);
     },
     ignorePort: (other) => c.attachFilter(fd, SOL_SOCKET, SO_ATTACH_FILTER, portFilter(other), SOCK_FPROG_LENGTH) === 0,
+    sendAside: (datagram, done) =>
+      c.sendAside(fd, datagram, datagram.length, 0, (error, result) => done(!error && result === datagram.length)),
   };
 }
 
@@ -108,7 +118,9 @@ function loadLibc(): LibC | null {
   const instruction = koffi.struct({ code: "uint16", jt: "uint8", jf: "uint8", k: "uint32" });
   const program = koffi.struct({ len: "uint16", filter: koffi.pointer(instruction) });
   const setsockopt = "setsockopt";
+  const send = lib.func("int64_t send(int, const uint8_t *, size_t, int)");
   return {
+    sendAside: (fd, datagram, length, flags, done) => send.async(fd, datagram, length, flags, done),
     getsockname: lib.func("int getsockname(int, _Out_ uint8_t *, _Inout_ uint32_t *)"),
     getsockopt: lib.func("int getsockopt(int, int, int, _Out_ uint8_t *, _Inout_ uint32_t *)"),
     setsockopt: lib.func("int setsockopt(int, int, int, uint8_t *, uint32_t)"),

@@ -36,7 +36,9 @@ export class Requests {
   readonly #transport: Transport;
   readonly #reopened: () => void;
   #socket: DatagramSocket;
-  readonly #writer = new NetlinkWriter(DATAGRAM_LIMIT + 4096);
+  readonly #writer = new NetlinkWriter();
+  /** Batches' own: another thread may still read it while a question is asked. */
+  readonly #bulk = new NetlinkWriter(DATAGRAM_LIMIT + 4096);
   readonly #questions = new Map<number, Question>();
   readonly #batches: Batch[] = [];
   #dumps: Promise<unknown> = Promise.resolve();
@@ -155,15 +157,17 @@ export class Requests {
     batch.first = this.#next(limit);
     while (batch.sent < batch.changes.length && batch.sent - batch.base < limit) {
       const change = batch.changes[batch.sent];
-      if (!change || this.#writer.length > DATAGRAM_LIMIT) break;
-      encodeChange(this.#writer, change, batch.first + batch.sent - batch.base);
+      if (!change || this.#bulk.length > DATAGRAM_LIMIT) break;
+      encodeChange(this.#bulk, change, batch.first + batch.sent - batch.base);
       batch.sent++;
     }
     batch.last = batch.first + batch.sent - batch.base - 1;
-    this.#writer.addFlags(NlFlag.Ack);
+    this.#bulk.addFlags(NlFlag.Ack);
     clearTimeout(this.#watchdog);
     this.#watchdog = setTimeout(() => this.#lost(batch), ANSWER_MS);
-    this.#socket.send(this.#writer.take());
+    const datagram = this.#bulk.take();
+    if (batch.sent - batch.base < BULK) this.#socket.send(datagram);
+    else this.#socket.sendBulk(datagram);
   }
 
   #receive(datagram: Uint8Array): void {
@@ -260,6 +264,8 @@ const NONE: ReadonlySet<number> = new Set([Errno.ENOENT, Errno.ESRCH, Errno.ENET
 /** Well below SO_SNDBUF (208 KiB); a batch takes the kernel some 3 ms, in which nothing else happens here. */
 const DATAGRAM_LIMIT = 60_000;
 const BATCH_MESSAGES = 1024;
+/** So many changes are worth another thread; fewer are there sooner without it. */
+const BULK = 64;
 /** Without a large receive buffer: that many error answers fit into the smallest. */
 const CAUTIOUS_MESSAGES = 64;
 const ANSWER_MS = 10_000;

@@ -14,6 +14,8 @@ export interface DatagramSocket {
   readonly safe: boolean;
   /** The octets may be used again when it returns. */
   send(datagram: Uint8Array): void;
+  /** The same for much work at once, beside what goes on here; the octets must stay as they are until the answer. */
+  sendBulk(datagram: Uint8Array): void;
   join(group: number): void;
   leave(group: number): void;
   /** Datagrams lost for lack of room so far. */
@@ -57,6 +59,12 @@ function openSocket(socket: RawNetlinkSocket, receiveBuffer: number, handlers: D
   const port = socket.address().port;
   const tamed = tame(port, receiveBuffer);
   let open = true;
+  let aside = 0;
+  // Threads that were there before the rights were reduced (`-u`) have none left at all.
+  const bulk = process.geteuid?.() === 0 ? tamed : undefined;
+  const send = (datagram: Uint8Array): void => {
+    if (open) socket.send(Buffer.from(datagram), {}, (error) => error && guarded(() => handlers.fail(error)));
+  };
   if (!tamed) socket.setRecvBufferSize(receiveBuffer); // up to rmem_max: the next best
   socket.on("message", (datagram, sender) => {
     // Any process may write to a netlink socket; only port 0 is the kernel.
@@ -66,8 +74,14 @@ function openSocket(socket: RawNetlinkSocket, receiveBuffer: number, handlers: D
   return {
     port,
     safe: tamed !== undefined,
-    send: (datagram) => {
-      if (open) socket.send(Buffer.from(datagram), {}, (error) => error && guarded(() => handlers.fail(error)));
+    send,
+    sendBulk: (datagram) => {
+      if (!bulk || !open) return send(datagram);
+      aside++;
+      bulk.sendAside(datagram, (sent) => {
+        if (--aside === 0 && !open) socket.close();
+        else if (!sent) send(datagram); // and it says why not
+      });
     },
     join: (group) => socket.addMembership(group),
     leave: (group) => {
@@ -80,7 +94,7 @@ function openSocket(socket: RawNetlinkSocket, receiveBuffer: number, handlers: D
     close: () => {
       if (!open) return;
       open = false;
-      socket.close();
+      if (aside === 0) socket.close(); // a descriptor in use must not become somebody else's
     },
   };
 }

@@ -1,7 +1,7 @@
 /** A route of ours as the kernel wants it, and a kernel route as a filter sees it. */
 import type { KernelNextHop, KernelRoute, WantedRoute } from "../../fib/index.ts";
 import type { Destination, NextHop, RouteAttributes } from "../../protocol/rib/route.ts";
-import type { IpAddress, Prefix } from "../../protocol/wire/address.ts";
+import { type IpAddress, type Prefix, sameAddress } from "../../protocol/wire/address.ts";
 import type { Interfaces } from "./device.ts";
 
 /** `krt_*` of the filter language, and the fib's name of the same metric (RTAX_*). */
@@ -70,7 +70,26 @@ export function fromKernelRoute(route: KernelRoute, interfaces: Interfaces): Rou
   return { dest: route.kind as Destination, kernel, ...(nextHops.length > 0 ? { nextHops } : {}) };
 }
 
-function toHops(hops: readonly NextHop[], interfaces: Interfaces): KernelNextHop[] {
+/** Nearly all of a full table go the same few ways: the last one is made once. */
+let last: { readonly hop: NextHop; readonly index: number; readonly hops: readonly KernelNextHop[] } | undefined;
+
+function toHops(hops: readonly NextHop[], interfaces: Interfaces): readonly KernelNextHop[] {
+  const [hop] = hops;
+  if (!hop || hops.length > 1 || hop.iface === undefined) return hopsOf(hops, interfaces);
+  const link = interfaces.byName(hop.iface)?.link;
+  if (!link?.adminUp) return [];
+  if (last && last.index === link.index && (last.hop === hop || sameWay(last.hop, hop))) return last.hops;
+  last = { hop, index: link.index, hops: hopsOf(hops, interfaces) };
+  return last.hops;
+}
+
+/** By the same link; the interface is compared as its index. */
+function sameWay(a: NextHop, b: NextHop): boolean {
+  const gateway = a.gateway && b.gateway ? sameAddress(a.gateway, b.gateway) : a.gateway === b.gateway;
+  return gateway && a.weight === b.weight && a.onlink === b.onlink;
+}
+
+function hopsOf(hops: readonly NextHop[], interfaces: Interfaces): KernelNextHop[] {
   const result: KernelNextHop[] = [];
   for (const hop of hops) {
     const { gateway, iface, weight, onlink } = hop;

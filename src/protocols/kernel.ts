@@ -8,7 +8,7 @@
 import { Fib, type KernelRoute, type RouteFailure } from "../../fib/index.ts";
 import type { Channel } from "../../protocol/rib/channel.ts";
 import type { ExportChange } from "../../protocol/rib/exporter.ts";
-import type { Slot } from "../../protocol/rib/route.ts";
+import type { NextHop, Slot } from "../../protocol/rib/route.ts";
 import { formatPrefix, type Prefix } from "../../protocol/wire/address.ts";
 import type { DebugFlag, KernelConfig } from "../config/schema.ts";
 import type { Job, Millis, Timer } from "../host.ts";
@@ -26,8 +26,10 @@ export class KernelProtocol implements Protocol {
   readonly #life: Lifecycle;
   readonly #context: ProtocolContext;
   #fib: Fib | undefined;
-  /** What is exported, and under which metric; undefined: dormant, no interface leads there now. */
-  readonly #exported = new Map<Slot, { readonly change: ExportChange; readonly metric: number | undefined }>();
+  /** Metrics of routes that have another one than the protocol's: krt_metric. */
+  readonly #metrics = new Map<Slot, number>();
+  /** Interfaces that routes lead through, as they were then: the index, 0 when down or not there. */
+  readonly #ways = new Map<string, number>();
   #scanTimer: Timer | undefined;
   #sweepTimer: Timer | undefined;
   #sweepBy: Millis = 0;
@@ -95,7 +97,8 @@ export class KernelProtocol implements Protocol {
     this.#context.scheduler.cancel(this.#job);
     const fib = this.#fib;
     this.#fib = undefined;
-    this.#exported.clear();
+    this.#metrics.clear();
+    this.#ways.clear();
     const leaving = reason.kind === "shutdown" || reason.kind === "graceful-restart";
     const keep = reason.kind === "graceful-restart" || (leaving && this.#config.persist);
     await fib?.close({ keep });
@@ -128,8 +131,8 @@ export class KernelProtocol implements Protocol {
   /** Why a route is not in the kernel, in the kernel's words; for `why`. */
   failure(prefix: Prefix): RouteFailure | undefined {
     const slot = this.channels[0]?.table.find(prefix);
-    const metric = slot === undefined ? undefined : this.#exported.get(slot)?.metric;
-    return metric === undefined ? undefined : this.#fib?.status(prefix, metric).failure;
+    const metric = (slot === undefined ? undefined : this.#metrics.get(slot)) ?? this.#config.metric;
+    return this.#fib?.status(prefix, metric).failure;
   }
 
   /** Another kernel table, metric or way of learning: the same wishes, told to a new Fib. */
@@ -139,9 +142,9 @@ export class KernelProtocol implements Protocol {
     if (!kernel || !old || this.state !== "up") return;
     this.#fib = this.#openFib(kernel);
     const fib = this.#fib;
-    const changes = [...this.#exported.values()].map(({ change }) => change);
-    this.#exported.clear();
-    for (const change of changes) this.#export(change);
+    this.#metrics.clear();
+    for (const channel of this.channels) channel.reload("out");
+    while (this.#drain());
     old
       .close({ keep })
       .then(() => fib.start())
@@ -195,21 +198,36 @@ export class KernelProtocol implements Protocol {
   }
 
   #export(change: ExportChange): void {
-    const { attributes, slot } = change;
-    const old = this.#exported.get(slot)?.metric;
-    const wanted = attributes && toKernelRoute(change.net, attributes, this.#config.metric, this.#context.interfaces);
-    if (attributes) this.#exported.set(slot, { change, metric: wanted?.metric });
-    else this.#exported.delete(slot);
-    if (old !== undefined && old !== wanted?.metric) this.#fib?.unset(change.net, old);
+    const { attributes, slot, net } = change;
+    const { metric } = this.#config;
+    const old = this.#metrics.get(slot) ?? metric;
+    const wanted = attributes && toKernelRoute(net, attributes, metric, this.#context.interfaces);
+    if (attributes?.nextHops) this.#noteWays(attributes.nextHops);
+    if (wanted && wanted.metric !== metric) this.#metrics.set(slot, wanted.metric);
+    else if (old !== metric) this.#metrics.delete(slot);
+    if (!wanted || old !== wanted.metric) this.#fib?.unset(net, old);
     if (wanted) this.#fib?.set(wanted);
   }
 
-  /** Routes by an interface that came back go in again; those by one that left went with it, in the kernel. */
-  #interfaceChanged(name: string): void {
-    for (const { change, metric } of [...this.#exported.values()]) {
-      const through = change.attributes?.nextHops?.some((hop) => hop.iface === name);
-      if (through && (metric === undefined || !this.#context.interfaces.byName(name))) this.#export(change);
+  #noteWays(hops: readonly NextHop[]): void {
+    for (const { iface } of hops) {
+      if (iface !== undefined && !this.#ways.has(iface)) this.#ways.set(iface, this.#wayThrough(iface));
     }
+  }
+
+  /** The index, 0: no way. */
+  #wayThrough(iface: string): number {
+    const link = this.#context.interfaces.byName(iface)?.link;
+    return link?.adminUp ? link.index : 0;
+  }
+
+  /** An interface came, went, or has another index: what leads through it is looked at again. */
+  #interfaceChanged(name: string): void {
+    const before = this.#ways.get(name);
+    const now = this.#wayThrough(name);
+    if (before === undefined || before === now) return;
+    this.#ways.set(name, now);
+    for (const channel of this.channels) channel.reload("out");
   }
 
   #learn(prefix: Prefix, routes: readonly KernelRoute[]): void {
