@@ -6,7 +6,7 @@
 import type { Kernel } from "../fib/index.ts";
 import { Rib } from "../protocol/rib/rib.ts";
 import { formatDotted } from "../protocol/wire/address.ts";
-import { type ConfigDifference, compareConfigs } from "./config/reconfigure.ts";
+import { type ConfigDifference, changeLines, compareConfigs } from "./config/reconfigure.ts";
 import type { Config, Place, ProtocolConfig } from "./config/schema.ts";
 import type { Host, Log, Millis } from "./host.ts";
 import { chooseRouterId, InterfaceTable, scanInterfaces } from "./protocols/device.ts";
@@ -340,7 +340,8 @@ export class Speaker {
   #change(entry: Entry, next: ProtocolConfig, difference: ConfigDifference, soft: boolean): Promise<void>[] {
     const { log } = this.#host;
     const { protocol } = entry;
-    const verdict = difference.protocols.get(next.name)?.kind ?? "unchanged";
+    const change = difference.protocols.get(next.name);
+    const verdict = change?.kind ?? "unchanged";
     const disabled = this.isDisabled(next);
     if (verdict === "restart") {
       log("info", `Restarting protocol ${next.name}`);
@@ -351,8 +352,9 @@ export class Speaker {
       });
     }
     if (verdict !== "unchanged") {
+      const open = new Set(protocol.channels.filter(({ state }) => state === "UP").map(({ name }) => name));
+      for (const line of changeLines(next.name, change!, open, soft)) log("info", line, { protocol: next.name });
       protocol.reconfigure(next, soft);
-      log("info", `Reconfigured protocol ${next.name}`, { protocol: next.name });
     }
     if (disabled && isRunning(protocol)) {
       log("info", `Disabling protocol ${next.name}`);
