@@ -251,9 +251,15 @@ export class Channel {
     return limits[kind].isPassed;
   }
 
-  exportedView(slot: Slot): ExportedView {
+  /** Whether other routes than the best go out, too. */
+  get exportsAll(): boolean {
+    return false;
+  }
+
+  /** @param route one of the slot's; the best if left out */
+  exportedView(slot: Slot, route?: RouteView): ExportedView {
     if (this.#state !== "UP") return { verdict: "not eligible", reason: "the channel is down" };
-    return this.exporter.view(slot);
+    return this.exporter.view(slot, route);
   }
 
   /** BoRR, or a peer that comes back with its forwarding state: everything it sent is in doubt (RFC 7313 §4.2). */

@@ -54,19 +54,8 @@ export class Deriver {
   #patch(base: AttrId, before: RouteAttributes, after: RouteAttributes): AttrId | undefined {
     const store = this.#store;
     if (store.word(base, SetWord.Extra) !== 0) return undefined;
-    let changed = 0;
-    for (const key of Object.keys(after) as (keyof RouteAttributes)[]) {
-      if (after[key] === before[key]) continue;
-      const patch = PATCHES.findIndex((each) => each.key === key);
-      if (patch < 0) return undefined;
-      changed |= 1 << patch;
-    }
-    for (const key of Object.keys(before) as (keyof RouteAttributes)[]) {
-      if (key in after || before[key] === undefined) continue;
-      const patch = PATCHES.findIndex((each) => each.key === key);
-      if (patch < 0) return undefined;
-      changed |= 1 << patch;
-    }
+    if (!sameElse(before, after)) return undefined;
+    const changed = changedPatches(before, after);
     // Without a LOCAL_PREF of its own the set would get the default of its context back.
     if (after.localPref === undefined && store.defaultLocalPref(base) !== undefined) return undefined;
     if (!this.#write(base, after, changed)) return undefined;
@@ -203,17 +192,49 @@ export class Deriver {
 
 /** Equal by value, as far as filters make new values; what they did not touch is the same object. */
 function sameAttributes(a: RouteAttributes, b: RouteAttributes): boolean {
-  let count = 0;
-  for (const key in a) {
-    count++;
-    const x = a[key as keyof RouteAttributes];
-    const y = b[key as keyof RouteAttributes];
-    if (x === y) continue;
-    if (key !== "communities" || !sameNumbers(x as readonly number[] | undefined, y as readonly number[] | undefined))
-      return false;
-  }
-  for (const _ in b) count--;
-  return count === 0;
+  const changed = changedPatches(a, b);
+  if (changed !== 0 && (changed !== COMMUNITIES || !sameNumbers(a.communities, b.communities))) return false;
+  return sameElse(a, b);
+}
+
+/** Bits of PATCHES that are not the same object. One comparison a line: a loop over keys is ten times slower. */
+function changedPatches(a: RouteAttributes, b: RouteAttributes): number {
+  return (
+    (a.origin === b.origin ? 0 : 1) |
+    (a.asPath === b.asPath ? 0 : 2) |
+    (a.multiExitDisc === b.multiExitDisc ? 0 : 4) |
+    (a.localPref === b.localPref ? 0 : 8) |
+    (a.communities === b.communities ? 0 : COMMUNITIES) |
+    (a.extCommunities === b.extCommunities ? 0 : 32) |
+    (a.largeCommunities === b.largeCommunities ? 0 : 64)
+  );
+}
+
+/** Whether all that is not in PATCHES is the same object. */
+function sameElse(a: RouteAttributes, b: RouteAttributes): boolean {
+  return (
+    a.nextHop === b.nextHop &&
+    a.atomicAggregate === b.atomicAggregate &&
+    a.aggregator === b.aggregator &&
+    a.originatorId === b.originatorId &&
+    a.clusterList === b.clusterList &&
+    a.pmsiTunnel === b.pmsiTunnel &&
+    a.ipv6ExtCommunities === b.ipv6ExtCommunities &&
+    a.aigp === b.aigp &&
+    a.onlyToCustomer === b.onlyToCustomer &&
+    a.unknown === b.unknown &&
+    a.partial === b.partial &&
+    a.dest === b.dest &&
+    a.nextHops === b.nextHops &&
+    a.nextHopLinkLocal === b.nextHopLinkLocal &&
+    a.recursive === b.recursive &&
+    a.preference === b.preference &&
+    a.scope === b.scope &&
+    a.from === b.from &&
+    a.igpMetric === b.igpMetric &&
+    a.kernel === b.kernel &&
+    a.custom === b.custom
+  );
 }
 
 function sameNumbers(a: readonly number[] | undefined, b: readonly number[] | undefined): boolean {
@@ -222,6 +243,7 @@ function sameNumbers(a: readonly number[] | undefined, b: readonly number[] | un
   return true;
 }
 
+const COMMUNITIES = 16;
 const RECENT = 4;
 /** An attribute list has no more octets than a message. */
 const MOST_BLOCK = 1 << 12;

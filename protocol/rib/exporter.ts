@@ -1,6 +1,7 @@
 /** What a channel's way out has to offer, whoever takes the routes: a kernel, a pipe, a BGP session. */
 import type { ExportUpdates, ExportWithdraws } from "./counters.ts";
 import type { Net, RouteAttributes, RouteSource, Slot } from "./route.ts";
+import type { RouteView } from "./route-view.ts";
 
 export interface ExportedView {
   readonly verdict: "exported" | "rejected" | "not eligible";
@@ -30,5 +31,6 @@ export interface Exporter {
   refilter(): void;
   /** Pass everything on once more. */
   resend(): void;
-  view(slot: Slot): ExportedView;
+  /** @param route one of the slot's, where others than the best go out */
+  view(slot: Slot, route?: RouteView): ExportedView;
 }

@@ -92,8 +92,7 @@ export class PipeWay implements Exporter, TableFeed {
     this.#waiting.add(slot);
   }
 
-  view(slot: Slot): ExportedView {
-    const route = this.#from.best(slot);
+  view(slot: Slot, route: RouteView | undefined = this.#from.best(slot)): ExportedView {
     if (!route) return { verdict: "not eligible", reason: "no route" };
     const reason = this.#refused(route.source);
     if (reason !== undefined) return { verdict: "not eligible", reason };

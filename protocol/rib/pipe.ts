@@ -32,6 +32,10 @@ export class PipeEnd extends Channel {
     this.exporter = this.#way;
   }
 
+  override get exportsAll(): boolean {
+    return true;
+  }
+
   override open(): void {
     if (this.state === "UP") return;
     this.#way?.clearCounters();
