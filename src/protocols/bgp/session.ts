@@ -210,12 +210,8 @@ export class PeerSession {
     link.slot = undefined;
     link.input.clear();
     if (!deliver) return link.connection.close();
-    const ending = link.connection.end();
+    const ending = link.connection.end().finally(() => this.#endings.delete(ending));
     this.#endings.add(ending);
-    ending.then(
-      () => this.#endings.delete(ending),
-      (error: unknown) => this.#handler.bug(String(error)),
-    );
   }
 
   #up(slot: Slot, session: Session): void {
