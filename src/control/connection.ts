@@ -41,6 +41,8 @@ export class ControlConnection implements Runnable, Session {
   readonly #reply = new Reply();
   readonly #echo = new EchoBuffer();
   #work: Work | undefined;
+  /** A command is at work this very moment: what it makes the log say comes behind its reply. */
+  #executing = false;
   /** The command waits for a promise. */
   #awaiting = false;
   /** The client does not read fast enough: until the socket's drain nothing more is made for it. */
@@ -90,20 +92,27 @@ export class ControlConnection implements Runnable, Session {
   }
 
   turn(deadline: number): boolean {
-    while (this.#ready) {
+    const more = this.#run(deadline);
+    this.#flush();
+    return more && this.#ready;
+  }
+
+  /** @returns whether there is more to do */
+  #run(deadline: number): boolean {
+    while (this.#ready && this.#reply.size < CHUNK) {
       if (this.#work) {
-        if (!this.#advance(deadline)) return this.#ready;
-        continue;
+        if (!this.#advance(deadline)) return true;
+      } else {
+        const line = this.#lines.next();
+        if (line === undefined) {
+          this.#idle();
+          return false;
+        }
+        this.#start(line);
       }
-      const line = this.#lines.next();
-      if (line === undefined) {
-        this.#idle();
-        return false;
-      }
-      this.#start(line);
-      if (performance.now() >= deadline) return true;
+      if (performance.now() >= deadline) break;
     }
-    return false;
+    return true;
   }
 
   get #ready(): boolean {
@@ -115,21 +124,23 @@ export class ControlConnection implements Runnable, Session {
     this.#lines.push(chunk);
     // Enough to work on: what follows waits in the kernel, and the client with it.
     if (this.#lines.size > LINE_LIMIT) this.#socket.pause();
-    if (this.#ready && !this.#work) this.#init.pump.fresh(this);
+    if (this.#ready && !this.#work) this.#init.pump.ready(this);
   }
 
   #endInput(): void {
     this.#inputEnded = true;
-    if (this.#ready && !this.#work) this.#init.pump.fresh(this);
+    if (this.#ready && !this.#work) this.#init.pump.ready(this);
   }
 
   #start(line: string): void {
     this.#reply.begin();
+    this.#executing = true;
     try {
       this.#work = this.#init.execute(line, this, this.#reply);
     } catch (error) {
       this.#fail(error);
     }
+    this.#executing = false;
     if (!this.#work) this.#settle();
   }
 
@@ -154,9 +165,9 @@ export class ControlConnection implements Runnable, Session {
     } catch (error) {
       this.#work = undefined;
       this.#fail(error);
+      this.#settle();
       return true;
     }
-    this.#flush();
     return false;
   }
 
@@ -165,7 +176,7 @@ export class ControlConnection implements Runnable, Session {
     this.#awaiting = true;
     const resume = (): void => {
       this.#awaiting = false;
-      if (this.#ready) this.#init.pump.resume(this);
+      if (this.#ready) this.#init.pump.ready(this);
     };
     // A rejection is seen by the command itself: it holds the promise and asks for its outcome.
     promise.then(resume, resume);
@@ -174,13 +185,11 @@ export class ControlConnection implements Runnable, Session {
   #fail(error: unknown): void {
     this.#init.failed(error);
     this.#reply.end(8008, "runtime error");
-    this.#settle();
   }
 
-  /** Between two replies. */
+  /** Between two replies: log lines go out here, never inside one. */
   #settle(): void {
-    this.#deliver();
-    if (this.#reply.size >= CHUNK) this.#flush();
+    if (!this.#closing && !this.#blocked) this.#echo.drain(this.#reply);
   }
 
   #idle(): void {
@@ -194,9 +203,9 @@ export class ControlConnection implements Runnable, Session {
     else if (this.#socket.isPaused()) this.#socket.resume();
   }
 
-  /** Log lines go out between replies, never inside one. */
+  /** Log lines while no reply is under way. */
   #deliver(): void {
-    if (this.#work || this.#closing || this.#blocked) return;
+    if (this.#work || this.#executing || this.#closing || this.#blocked) return;
     this.#echo.drain(this.#reply);
     this.#flush();
   }
@@ -209,7 +218,7 @@ export class ControlConnection implements Runnable, Session {
   #drained(): void {
     this.#blocked = false;
     this.#deliver();
-    if (this.#ready) this.#init.pump.resume(this);
+    if (this.#ready) this.#init.pump.ready(this);
   }
 
   #closed(): void {

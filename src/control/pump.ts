@@ -1,16 +1,23 @@
 /**
- * Shares the event loop among control connections: each gets short turns, who has just sent a command
- * goes before who streams a long reply, and between the rounds everything else in the process runs.
+ * Shares the event loop among control connections: each gets short turns, who has used least of late goes
+ * first, and between the rounds everything else in the process runs. So a client with one short command
+ * is answered at once, however many stream tables or pour in nonsense.
  */
 export interface Runnable {
   /** Works until `deadline` (on the pump's clock) at most; whether there is more to do at once. */
   turn(deadline: number): boolean;
 }
 
+/** Time that a connection has used, weighed down as it grows old. */
+interface Use {
+  ms: number;
+  at: number;
+}
+
 export class Pump {
   readonly #now: () => number;
-  readonly #fresh = new Set<Runnable>();
-  readonly #streaming = new Set<Runnable>();
+  readonly #ready = new Set<Runnable>();
+  readonly #uses = new WeakMap<Runnable, Use>();
   #roundEnds = 0;
   #inRound = false;
   #scheduled = false;
@@ -19,45 +26,55 @@ export class Pump {
     this.#now = now;
   }
 
-  /** A command came: runs it now, unless this round of the event loop has given its share already. */
-  fresh(runnable: Runnable): void {
-    this.#streaming.delete(runnable);
-    this.#fresh.add(runnable);
+  /** There is a command to run, or a reply can go on: now, unless this round of the event loop has given its share. */
+  ready(runnable: Runnable): void {
+    this.#ready.add(runnable);
     if (!this.#inRound) this.#round();
   }
 
-  /** A long reply can go on. */
-  resume(runnable: Runnable): void {
-    if (!this.#fresh.has(runnable)) this.#streaming.add(runnable);
-    this.#schedule();
-  }
-
   drop(runnable: Runnable): void {
-    this.#fresh.delete(runnable);
-    this.#streaming.delete(runnable);
+    this.#ready.delete(runnable);
   }
 
   #round(): void {
     const now = this.#now();
     // A round is over when the immediate has run; until then all events of one poll share its time.
     if (!this.#scheduled) this.#roundEnds = now + ROUND_MS;
-    this.#inRound = true;
-    try {
-      this.#serve(this.#fresh);
-      this.#serve(this.#streaming);
-    } finally {
-      this.#inRound = false;
+    if (now < this.#roundEnds) {
+      this.#inRound = true;
+      try {
+        this.#serve(now);
+      } finally {
+        this.#inRound = false;
+      }
     }
     this.#schedule();
   }
 
-  #serve(queue: Set<Runnable>): void {
-    for (const runnable of queue) {
+  #serve(start: number): void {
+    for (const runnable of this.#inOrder(start)) {
       const now = this.#now();
       if (now >= this.#roundEnds) return;
-      queue.delete(runnable);
-      if (runnable.turn(Math.min(now + TURN_MS, this.#roundEnds))) this.#streaming.add(runnable);
+      this.#ready.delete(runnable);
+      const more = runnable.turn(Math.min(now + TURN_MS, this.#roundEnds));
+      this.#count(runnable, this.#now(), now);
+      if (more) this.#ready.add(runnable);
     }
+  }
+
+  #inOrder(now: number): Iterable<Runnable> {
+    if (this.#ready.size < 2) return [...this.#ready];
+    const weighed = Array.from(this.#ready, (runnable) => ({ runnable, ms: this.#used(runnable, now) }));
+    return weighed.sort((a, b) => a.ms - b.ms).map(({ runnable }) => runnable);
+  }
+
+  #used(runnable: Runnable, now: number): number {
+    const use = this.#uses.get(runnable);
+    return use ? use.ms * 2 ** ((use.at - now) / HALF_LIFE_MS) : 0;
+  }
+
+  #count(runnable: Runnable, now: number, since: number): void {
+    this.#uses.set(runnable, { ms: this.#used(runnable, now) + now - since, at: now });
   }
 
   /** Also with nothing left to do: the immediate marks the end of this round. */
@@ -66,7 +83,7 @@ export class Pump {
     this.#scheduled = true;
     setImmediate(() => {
       this.#scheduled = false;
-      if (this.#fresh.size > 0 || this.#streaming.size > 0) this.#round();
+      if (this.#ready.size > 0) this.#round();
     });
   }
 }
@@ -75,3 +92,5 @@ export class Pump {
 const ROUND_MS = 4;
 /** Time for one client before the next has its turn. */
 const TURN_MS = 1;
+/** What was used so long ago counts half. */
+const HALF_LIFE_MS = 100;

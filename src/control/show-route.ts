@@ -136,9 +136,9 @@ function select(
 ): ShownRoute | undefined {
   let { attributes } = view;
   if (what.mode && source.channel && !source.side) {
-    // Others than the best are sent only where paths are added.
-    if (!isFirst || source.deaf) return undefined;
-    const exported = source.channel.exportedView(view.slot);
+    // Others than the best are sent only where paths are added, and by pipes.
+    if ((!isFirst && !source.channel.exportsAll) || source.deaf) return undefined;
+    const exported = source.channel.exportedView(view.slot, view);
     if (exported.verdict === "not eligible") return undefined;
     if (what.mode !== "preexport" && (exported.verdict === "exported") === (what.mode === "noexport")) return undefined;
     if (what.mode !== "preexport" && exported.attributes) attributes = withWay(exported.attributes, attributes);

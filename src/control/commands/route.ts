@@ -166,7 +166,7 @@ function implied(target: ControlTarget, options: Options): Source[] {
   if (options.exporter) {
     const { exporter } = options;
     const up = exporter.channels.filter((channel) => channel.state === "UP" && takesRoutes(exporter));
-    return up.slice(0, exporter.proto === "Pipe" ? 1 : up.length).map((channel) => ofTable(channel.table, channel));
+    return up.map((channel) => ofTable(channel.table, channel));
   }
   if (options.protocol)
     return [...new Set(options.protocol.channels.map((channel) => channel.table))].map((table) => ofTable(table));
