@@ -31,6 +31,8 @@ export class DirectGateways implements Gateways {
   readonly #iface: string | undefined;
   readonly #cost: number;
   readonly #preferGlobal: boolean;
+  /** One object for routes with one next hop: who asks can see that nothing is new. */
+  #last: Forwarding = NOWHERE;
 
   constructor(
     core: RibCore,
@@ -53,7 +55,12 @@ export class DirectGateways implements Gateways {
     // As bird: the global address where it is on the link, else the link-local one that came with it.
     const gateway = near || this.#preferGlobal || !entry.linkLocal ? entry.address : entry.linkLocal;
     const iface = near?.iface ?? this.#iface;
-    return { dest: "unicast", nextHops: [iface === undefined ? { gateway } : { gateway, iface }], metric: this.#cost };
+    const [last] = this.#last.nextHops;
+    if (last?.gateway !== gateway || last.iface !== iface) {
+      const hop = iface === undefined ? { gateway } : { gateway, iface };
+      this.#last = { dest: "unicast", nextHops: [hop], metric: this.#cost };
+    }
+    return this.#last;
   }
 }
 
