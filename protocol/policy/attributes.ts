@@ -50,12 +50,13 @@ type Key = keyof RouteAttributes;
 
 /**
  * A path attribute that is one property of the route's attributes.
- * @param assign stores it by its name: a store by a computed one costs ten times as much
+ * @param get, assign read and store it by its name: a computed one costs the engine ten times as much
  */
 function property<K extends Key>(
   name: string,
   type: Type,
   key: K,
+  get: (run: Run) => unknown,
   assign: (attrs: AttributesCopy, value: NonNullable<RouteAttributes[K]>) => void,
 ): RouteAttribute {
   const empty = emptyOf(type);
@@ -64,7 +65,7 @@ function property<K extends Key>(
     type,
     access: "dynamic",
     voidable: empty === undefined,
-    get: empty === undefined ? (run) => run.attrs[key] : (run) => run.attrs[key] ?? empty,
+    get,
     set: (run, value: NonNullable<RouteAttributes[K]>) => {
       if (run.attrs[key] !== value) assign(run.own(), value);
     },
@@ -131,8 +132,31 @@ function changeHops(run: Run, change: Partial<NextHop>): void {
 const NO_LABEL = 3;
 const MAX_LABEL = 0xf_ffff;
 
+/** Named by themselves, for what is compiled with special care. */
+export const NET: RouteAttribute = fixed({ name: "net", type: Type.Net, depends: "net", get: (run) => run.net });
+
+export const BGP_PATH: RouteAttribute = property(
+  "bgp_path",
+  Type.Path,
+  "asPath",
+  (run) => run.attrs.asPath ?? EMPTY_LIST,
+  (attrs, value) => {
+    attrs.asPath = value;
+  },
+);
+
+export const BGP_COMMUNITY: RouteAttribute = property(
+  "bgp_community",
+  Type.Clist,
+  "communities",
+  (run) => run.attrs.communities ?? EMPTY_LIST,
+  (attrs, value) => {
+    attrs.communities = value;
+  },
+);
+
 const STATIC: { readonly [K in TokenName]?: RouteAttribute } = {
-  NET: fixed({ name: "net", type: Type.Net, depends: "net", get: (run) => run.net }),
+  NET,
   PROTO: fixed({ name: "proto", type: Type.String, depends: "source", get: (run) => run.source?.protocol ?? "" }),
   SOURCE: fixed({
     name: "source",
@@ -230,55 +254,123 @@ const STATIC: { readonly [K in TokenName]?: RouteAttribute } = {
 };
 
 const BGP: readonly RouteAttribute[] = [
-  property("bgp_path", Type.Path, "asPath", (attrs, value) => {
-    attrs.asPath = value;
-  }),
-  property("bgp_origin", Type.EnumOrigin, "origin", (attrs, value) => {
-    attrs.origin = value;
-  }),
-  property("bgp_med", Type.Int, "multiExitDisc", (attrs, value) => {
-    attrs.multiExitDisc = value;
-  }),
-  property("bgp_local_pref", Type.Int, "localPref", (attrs, value) => {
-    attrs.localPref = value;
-  }),
+  BGP_PATH,
+  property(
+    "bgp_origin",
+    Type.EnumOrigin,
+    "origin",
+    (run) => run.attrs.origin,
+    (attrs, value) => {
+      attrs.origin = value;
+    },
+  ),
+  property(
+    "bgp_med",
+    Type.Int,
+    "multiExitDisc",
+    (run) => run.attrs.multiExitDisc,
+    (attrs, value) => {
+      attrs.multiExitDisc = value;
+    },
+  ),
+  property(
+    "bgp_local_pref",
+    Type.Int,
+    "localPref",
+    (run) => run.attrs.localPref,
+    (attrs, value) => {
+      attrs.localPref = value;
+    },
+  ),
   {
-    ...property("bgp_next_hop", Type.Ip, "nextHop", (attrs, value) => {
-      attrs.nextHop = value;
-    }),
+    ...property(
+      "bgp_next_hop",
+      Type.Ip,
+      "nextHop",
+      (run) => run.attrs.nextHop,
+      (attrs, value) => {
+        attrs.nextHop = value;
+      },
+    ),
     set: (run, value: IpAddress) => {
       const attrs = run.own();
       attrs.nextHop = value;
       attrs.nextHopLinkLocal = undefined;
     },
   },
-  property("bgp_atomic_aggr", Type.Opaque, "atomicAggregate", (attrs, value) => {
-    attrs.atomicAggregate = value;
-  }),
-  property("bgp_aggregator", Type.Opaque, "aggregator", (attrs, value) => {
-    attrs.aggregator = value;
-  }),
-  property("bgp_community", Type.Clist, "communities", (attrs, value) => {
-    attrs.communities = value;
-  }),
-  property("bgp_ext_community", Type.Eclist, "extCommunities", (attrs, value) => {
-    attrs.extCommunities = value;
-  }),
-  property("bgp_large_community", Type.Lclist, "largeCommunities", (attrs, value) => {
-    attrs.largeCommunities = value;
-  }),
-  property("bgp_originator_id", Type.Quad, "originatorId", (attrs, value) => {
-    attrs.originatorId = value;
-  }),
-  property("bgp_cluster_list", Type.Clist, "clusterList", (attrs, value) => {
-    attrs.clusterList = value;
-  }),
-  property("bgp_aigp", Type.Opaque, "aigp", (attrs, value) => {
-    attrs.aigp = value;
-  }),
-  property("bgp_otc", Type.Int, "onlyToCustomer", (attrs, value) => {
-    attrs.onlyToCustomer = value;
-  }),
+  property(
+    "bgp_atomic_aggr",
+    Type.Opaque,
+    "atomicAggregate",
+    (run) => run.attrs.atomicAggregate,
+    (attrs, value) => {
+      attrs.atomicAggregate = value;
+    },
+  ),
+  property(
+    "bgp_aggregator",
+    Type.Opaque,
+    "aggregator",
+    (run) => run.attrs.aggregator,
+    (attrs, value) => {
+      attrs.aggregator = value;
+    },
+  ),
+  BGP_COMMUNITY,
+  property(
+    "bgp_ext_community",
+    Type.Eclist,
+    "extCommunities",
+    (run) => run.attrs.extCommunities ?? EMPTY_LIST,
+    (attrs, value) => {
+      attrs.extCommunities = value;
+    },
+  ),
+  property(
+    "bgp_large_community",
+    Type.Lclist,
+    "largeCommunities",
+    (run) => run.attrs.largeCommunities ?? EMPTY_LIST,
+    (attrs, value) => {
+      attrs.largeCommunities = value;
+    },
+  ),
+  property(
+    "bgp_originator_id",
+    Type.Quad,
+    "originatorId",
+    (run) => run.attrs.originatorId,
+    (attrs, value) => {
+      attrs.originatorId = value;
+    },
+  ),
+  property(
+    "bgp_cluster_list",
+    Type.Clist,
+    "clusterList",
+    (run) => run.attrs.clusterList ?? EMPTY_LIST,
+    (attrs, value) => {
+      attrs.clusterList = value;
+    },
+  ),
+  property(
+    "bgp_aigp",
+    Type.Opaque,
+    "aigp",
+    (run) => run.attrs.aigp,
+    (attrs, value) => {
+      attrs.aigp = value;
+    },
+  ),
+  property(
+    "bgp_otc",
+    Type.Int,
+    "onlyToCustomer",
+    (run) => run.attrs.onlyToCustomer,
+    (attrs, value) => {
+      attrs.onlyToCustomer = value;
+    },
+  ),
 ];
 
 const KERNEL_NUMBERS =
@@ -297,9 +389,15 @@ const OTHERS: readonly RouteAttribute[] = [
 
 const DYNAMIC: readonly RouteAttribute[] = [
   ...BGP,
-  property("igp_metric", Type.Int, "igpMetric", (attrs, value) => {
-    attrs.igpMetric = value;
-  }),
+  property(
+    "igp_metric",
+    Type.Int,
+    "igpMetric",
+    (run) => run.attrs.igpMetric,
+    (attrs, value) => {
+      attrs.igpMetric = value;
+    },
+  ),
   kernel("krt_prefsrc", Type.Ip),
   ...KERNEL_NUMBERS.split(" ").map((name) => kernel(`krt_${name}`, Type.Int)),
   ...KERNEL_SWITCHES.split(" ").map((name) => kernel(`krt_${name}`, Type.Bool)),

@@ -2,23 +2,21 @@
 import type { AsPath } from "../codec/as-path.ts";
 import type { RouteAttributes } from "../rib/route.ts";
 import type { RouteAttribute } from "./attributes.ts";
+import { argument, compileBool, compileTerm } from "./compile-term.ts";
 import {
   ACCEPTED,
-  argument,
   type Compiled,
   type CompiledFunction,
   type Context,
   checked,
-  compileBool,
-  compileTerm,
   guarded,
   NEXT,
   REJECTED,
   RETURNED,
-  RunFault,
   type Thunk,
   typedOf,
-} from "./compile-term.ts";
+} from "./compiled.ts";
+import { RunFault } from "./error.ts";
 import type { Place, Variable } from "./place.ts";
 import type { Run } from "./run.ts";
 import { IntervalTree } from "./sets.ts";
@@ -72,24 +70,40 @@ export function compileStatement(statement: Statement, context: Context, returns
   }
 }
 
+/** A statement as a block runs it: with a test in front, if it is an `if` with one branch. */
+interface Guarded {
+  readonly test: ((run: Run) => boolean) | undefined;
+  readonly step: Step;
+}
+
 function compileBlock(body: readonly Statement[], context: Context, returns?: Returns): Step {
-  const steps = body.map((statement) => compileStatement(statement, context, returns));
-  const [first, second] = steps;
+  const rows = body.map((statement) => compileGuarded(statement, context, returns));
+  const [first] = rows;
   if (!first) return () => NEXT;
-  if (!second) return first;
-  if (steps.length === 2) {
-    return (run) => {
-      const signal = first(run);
-      return signal === NEXT ? second(run) : signal;
-    };
-  }
+  if (rows.length === 1 && !first.test) return first.step;
+  const tests = rows.map((row) => row.test);
+  const steps = rows.map((row) => row.step);
+  const count = rows.length;
   return (run) => {
-    for (let i = 0; i < steps.length; i++) {
+    for (let i = 0; i < count; i++) {
+      const test = tests[i];
+      if (test !== undefined && !test(run)) continue;
       const signal = (steps[i] as Step)(run);
       if (signal !== NEXT) return signal;
     }
     return NEXT;
   };
+}
+
+function compileGuarded(statement: Statement, context: Context, returns?: Returns): Guarded {
+  if (statement.kind === "if" && statement.branches.length === 1 && !statement.otherwise) {
+    const [branch] = statement.branches;
+    if (branch) {
+      const test = compileBool(branch.condition, "CONDITION", 1, statement.place, context);
+      return { test, step: compileStatement(branch.body, context, returns) };
+    }
+  }
+  return { test: undefined, step: compileStatement(statement, context, returns) };
 }
 
 function compileIf(statement: Statement & { readonly kind: "if" }, context: Context, returns?: Returns): Step {
@@ -98,14 +112,11 @@ function compileIf(statement: Statement & { readonly kind: "if" }, context: Cont
     body: compileStatement(body, context, returns),
   }));
   const otherwise = statement.otherwise ? compileStatement(statement.otherwise, context, returns) : () => NEXT;
-  const [first] = branches;
-  if (first && branches.length === 1) {
-    const { test, body } = first;
-    if (!statement.otherwise) return (run) => (test(run) ? body(run) : NEXT);
-    return (run) => (test(run) ? body(run) : otherwise(run));
-  }
   return (run) => {
-    for (const { test, body } of branches) if (test(run)) return body(run);
+    for (let i = 0; i < branches.length; i++) {
+      const { test, body } = branches[i] as (typeof branches)[number];
+      if (test(run)) return body(run);
+    }
     return otherwise(run);
   };
 }

@@ -4,67 +4,29 @@
  * absent), the value is checked, and what does not fit is a `RunFault` with the place in the filter.
  */
 import type { AsPath } from "../codec/as-path.ts";
-import type { LargeCommunity } from "../codec/community.ts";
 import type { Prefix } from "../wire/address.ts";
 import { maskItem } from "./checker.ts";
-import { Fault } from "./error.ts";
+import { compileDirect, readingOf, rememberingBoth } from "./compile-direct.ts";
+import {
+  type Compiled,
+  type Context,
+  checked,
+  EXIT,
+  guarded,
+  mismatch,
+  NEXT,
+  type Thunk,
+  typedOf,
+} from "./compiled.ts";
+import { RunFault } from "./error.ts";
 import type { Instruction } from "./instruction.ts";
 import { INSTRUCTIONS } from "./instructions.ts";
-import { type PathMask, type PathMaskItem, pathMask } from "./path-mask.ts";
+import { type PathMaskItem, pathMask } from "./path-mask.ts";
 import type { Place } from "./place.ts";
-import type { PrefixSet } from "./prefix-set.ts";
 import { EMPTY_LIST, type Run } from "./run.ts";
-import type { ValueSet } from "./sets.ts";
-import type { Constant, FunctionDefinition, Term } from "./tree.ts";
-import { isNumeric, RoaState, Type, typeName } from "./types.ts";
+import type { Constant, Term } from "./tree.ts";
+import { RoaState, Type } from "./types.ts";
 import type { Typed } from "./values.ts";
-
-export type Thunk = (run: Run) => unknown;
-
-/** How a term's value comes at run time. */
-export interface Compiled {
-  readonly get: Thunk;
-  /** Bare values of this type; `Void`: `Typed`, since only running tells. */
-  readonly type: Type;
-  /** Whether it can be void. */
-  readonly voidable: boolean;
-  readonly constant?: unknown;
-}
-
-/** What a filter does beside its verdict; collected while compiling. */
-export interface Facts {
-  readsNet: boolean;
-  readsSource: boolean;
-  impure: boolean;
-  readonly writes: Set<string>;
-}
-
-export interface CompiledFunction {
-  /** Runs the body; the value is in `run.result`. Gives a signal as statements do. */
-  readonly enter: (run: Run, args: readonly Thunk[]) => number;
-  readonly type: Type;
-  readonly voidable: boolean;
-}
-
-/** What compiling a term needs to know of its surroundings. */
-export interface Context {
-  readonly facts: Facts;
-  functionOf(definition: FunctionDefinition): CompiledFunction;
-}
-
-/** A run-time error, with its place. Thrown often where a filter is wrong: no stack is kept. */
-export class RunFault {
-  readonly message: string;
-  readonly place: Place;
-
-  constructor(message: string, place: Place) {
-    this.message = message;
-    this.place = place;
-  }
-}
-
-/** Thrown by `accept` and `reject` inside a function that is part of an expression. */
-export const EXIT: object = Object.freeze({});
 
 export function compileTerm(term: Term, context: Context): Compiled {
   switch (term.kind) {
@@ -78,7 +40,7 @@ export function compileTerm(term: Term, context: Context): Compiled {
       const { attribute } = term;
       if (attribute.depends === "net") context.facts.readsNet = true;
       if (attribute.depends === "source") context.facts.readsSource = true;
-      return { get: attribute.get, type: attribute.type, voidable: attribute.voidable };
+      return readingOf(attribute);
     }
     case "and":
     case "or":
@@ -152,7 +114,7 @@ function compileApply(instruction: Instruction, args: readonly Term[], place: Pl
     return { get, type, voidable: false };
   }
   const safe = SAFE.has(instruction.name) ? resolution.run : guarded(resolution.run, place);
-  const run = LISTS.has(instruction.name) ? remembering(safe) : safe;
+  const run = LISTS.has(instruction.name) ? rememberingBoth(safe) : safe;
   const direct = compileDirect(instruction, parts);
   const get = parts.some((part) => part.voidable)
     ? withVoid(run, parts, (values) => slow(values).value)
@@ -212,101 +174,6 @@ function withVoid(
   };
 }
 
-/** Closures for what filters do most, without the detour over the instruction. */
-function compileDirect(instruction: Instruction, parts: readonly Compiled[]): Thunk | undefined {
-  const [first, second] = parts;
-  if (!first || !second) return undefined;
-  if (instruction === INSTRUCTIONS.MATCH && second.type === Type.Clist && first.type === Type.Pair) {
-    if ("constant" in first)
-      return rememberingLast(second.get, (list) => (list as number[]).includes(first.constant as number));
-  }
-  if (!("constant" in second)) return undefined;
-  const { get } = first;
-  const { constant } = second;
-  if (PRIMITIVE.has(first.type) && first.type === second.type) {
-    if (instruction === INSTRUCTIONS.EQ) return (run) => get(run) === constant;
-    if (instruction === INSTRUCTIONS.NEQ) return (run) => get(run) !== constant;
-  }
-  if (instruction === INSTRUCTIONS.MATCH && second.type === Type.PathMask) {
-    const { matches } = constant as PathMask;
-    return rememberingLast(get, (path) => matches(path as AsPath));
-  }
-  if (instruction === INSTRUCTIONS.MATCH && second.type === Type.Set) {
-    return compileSetMatch(first, constant as ValueSet);
-  }
-  if (instruction === INSTRUCTIONS.MATCH && second.type === Type.PrefixSet) {
-    const set = constant as PrefixSet;
-    return (run) => set.matches(get(run) as Prefix);
-  }
-  return undefined;
-}
-
-/**
- * Paths and lists are shared by the routes of one bundle: what was found for the last one is remembered
- * by its identity.
- */
-function rememberingLast(get: Thunk, test: (value: unknown) => boolean): Thunk {
-  let last: unknown;
-  let result = false;
-  return (run) => {
-    const value = get(run);
-    if (value !== last) {
-      result = test(value);
-      last = value;
-    }
-    return result;
-  };
-}
-
-/** The same for what changes lists: nothing but the arguments counts. */
-function remembering(apply: (...args: never[]) => unknown): (...args: never[]) => unknown {
-  const call = apply as (a: unknown, b: unknown) => unknown;
-  let lastA: unknown;
-  let lastB: unknown;
-  let result: unknown;
-  return (a: unknown, b: unknown) => {
-    if (a !== lastA || b !== lastB || result === undefined) {
-      result = call(a, b);
-      lastA = a;
-      lastB = b;
-    }
-    return result;
-  };
-}
-
-const LISTS: ReadonlySet<string> = new Set(["PATH_PREPEND", "CLIST_ADD", "CLIST_DEL", "CLIST_FILTER"]);
-
-/** Where the set suits the type, nothing can go wrong any more. */
-function compileSetMatch({ get, type }: Compiled, set: ValueSet): Thunk | undefined {
-  if (type === Type.Clist && CLIST_ELEMENTS.has(set.type ?? Type.Void)) {
-    return rememberingLast(get, (list) => set.hasAnyOf(list as readonly number[]));
-  }
-  if (type === Type.Path && set.type === Type.Int) return rememberingLast(get, (path) => set.hasAnyAs(path as AsPath));
-  if (type === Type.Lclist && set.type === Type.Lc) {
-    return rememberingLast(get, (list) => set.hasAny(list as readonly LargeCommunity[]));
-  }
-  if (type !== set.type || !isNumeric(type)) return undefined;
-  const test = set.numberTest();
-  return (run) => test(get(run) as number);
-}
-
-const CLIST_ELEMENTS: ReadonlySet<Type> = new Set([Type.Pair, Type.Quad, Type.Ip]);
-
-/** Types whose values `===` compares as bird does. */
-const PRIMITIVE: ReadonlySet<Type> = new Set([
-  Type.Int,
-  Type.Bool,
-  Type.Pair,
-  Type.Quad,
-  Type.String,
-  Type.EnumRts,
-  Type.EnumOrigin,
-  Type.EnumScope,
-  Type.EnumRtd,
-  Type.EnumRoa,
-  Type.EnumNetType,
-]);
-
 /** `defined(x)`: not void, and no list that only reads as empty. */
 function compileDefined(term: Term, context: Context): Compiled {
   const { get } = compileTerm(term, context);
@@ -336,44 +203,6 @@ function slowPath(
     if (!resolution) throw new RunFault(instruction.mismatch, place);
     const value = guarded(resolution.run, place)(...(typed.map((part) => part.value) as never[]));
     return { type: resolution.type, value };
-  };
-}
-
-/** @param type what the value is if it is bare; `Void` if it is `Typed` */
-export function typedOf(value: unknown, type: Type): Typed {
-  if (value === undefined) return VOID;
-  return type === Type.Void ? (value as Typed) : { type, value };
-}
-
-/** The bare value of the type that has to be; anything else is a run-time error. */
-export function checked(
-  value: unknown,
-  type: Type,
-  expected: Type,
-  index: number,
-  name: string,
-  place: Place,
-): unknown {
-  const typed = typedOf(value, type);
-  if (typed.type !== expected) throw mismatch(index, name, expected, typed.type, place);
-  return typed.value;
-}
-
-function mismatch(index: number, name: string, expected: Type, got: Type, place: Place): RunFault {
-  const message = `Argument ${index} of ${name} must be of type ${typeName(expected)}, got type ${typeName(got)}`;
-  return new RunFault(message, place);
-}
-
-/** Faults get the place. */
-export function guarded(action: (...args: never[]) => unknown, place: Place): (...args: never[]) => unknown {
-  const call = action as (a: unknown, b: unknown, c: unknown) => unknown; // none takes more
-  return (a: unknown, b: unknown, c: unknown) => {
-    try {
-      return call(a, b, c);
-    } catch (fault) {
-      if (fault instanceof Fault) throw new RunFault(fault.message, place);
-      throw fault;
-    }
   };
 }
 
@@ -450,14 +279,6 @@ function compileRoa(term: Term & { readonly kind: "roa" }, context: Context): Co
   return { get, type: Type.EnumRoa, voidable: false };
 }
 
-const VOID: Typed = { type: Type.Void, value: undefined };
-
-/** Statements' signals: go on, or stop with a verdict or a value. */
-export const NEXT = 0;
-export const ACCEPTED = 1;
-export const REJECTED = 2;
-export const RETURNED = 3;
-
 /** Instructions that cannot fail once their types fit. */
 const SAFE: ReadonlySet<string> = new Set([
   "ADD",
@@ -485,3 +306,5 @@ const SAFE: ReadonlySet<string> = new Set([
   "MAX",
   "FORMAT",
 ]);
+
+const LISTS: ReadonlySet<string> = new Set(["PATH_PREPEND", "CLIST_ADD", "CLIST_DEL", "CLIST_FILTER"]);

@@ -3,18 +3,18 @@
  */
 import type { Net, RouteAttributes, RouteSource } from "../rib/route.ts";
 import { compileFunction, compileStatement, flush, type Step } from "./compile-statement.ts";
+import { compileTerm } from "./compile-term.ts";
 import {
   ACCEPTED,
   type CompiledFunction,
   type Context,
-  compileTerm,
   EXIT,
   type Facts,
   NEXT,
   REJECTED,
-  RunFault,
   typedOf,
-} from "./compile-term.ts";
+} from "./compiled.ts";
+import { RunFault } from "./error.ts";
 import { filterKey } from "./key.ts";
 import type { Place } from "./place.ts";
 import { type FilterEnv, type Memory, Run } from "./run.ts";

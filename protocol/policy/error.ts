@@ -20,3 +20,14 @@ export class Fault {
     this.message = message;
   }
 }
+
+/** A run-time error, with its place. Thrown often where a filter is wrong: no stack is kept. */
+export class RunFault {
+  readonly message: string;
+  readonly place: Place;
+
+  constructor(message: string, place: Place) {
+    this.message = message;
+    this.place = place;
+  }
+}

@@ -14,7 +14,7 @@ import { LIST_INSTRUCTIONS } from "./instructions-list.ts";
 import { matchResolution, Unsuited } from "./match.ts";
 import { EMPTY_LIST } from "./run.ts";
 import { compareScalars, isOrdered, type OtherNet } from "./scalars.ts";
-import { NetTypeNumber, Type } from "./types.ts";
+import { isNumeric, NetTypeNumber, Type } from "./types.ts";
 import { formatValue, sameValue } from "./values.ts";
 
 function plain(name: string, args: readonly Type[], type: Type, run: (...values: never[]) => unknown): Instruction {
@@ -42,6 +42,7 @@ function ordering(name: string, test: (order: number) => boolean): Instruction {
     if (a === Type.Quad && b === Type.Ip) return order(Type.Quad, test, same, quad);
     if (a === Type.Ip && b === Type.Quad) return order(Type.Quad, test, quad, same);
     if (a !== b || a === undefined || !isOrdered(a)) return undefined;
+    if (isNumeric(a)) return { type: Type.Bool, run: (x: number, y: number) => test(x < y ? -1 : x > y ? 1 : 0) };
     if (a !== Type.String) return order(a, test, same, same);
     // As bird has it, which takes strcmp for one of -1, 0 and 1.
     return { type: Type.Bool, run: (x: string, y: string) => test(distance(x, y)) };

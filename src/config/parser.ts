@@ -2,7 +2,7 @@
 
 import { constant } from "../../protocol/policy/checker.ts";
 import { ACCEPT, compileFilter, evaluateTerm, type FilterEnv } from "../../protocol/policy/compile.ts";
-import { RunFault } from "../../protocol/policy/compile-term.ts";
+import { RunFault } from "../../protocol/policy/error.ts";
 import { defineAttribute, parseBody, parseFunction, parseType } from "../../protocol/policy/parse-statement.ts";
 import { parseTerm } from "../../protocol/policy/parse-term.ts";
 import type { Parser } from "../../protocol/policy/parser.ts";

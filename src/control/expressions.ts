@@ -7,7 +7,7 @@ import {
   evaluateTerm,
   UNNAMED,
 } from "../../protocol/policy/compile.ts";
-import { RunFault } from "../../protocol/policy/compile-term.ts";
+import { RunFault } from "../../protocol/policy/error.ts";
 import { parseBody } from "../../protocol/policy/parse-statement.ts";
 import { parseTerm } from "../../protocol/policy/parse-term.ts";
 import type { Parser } from "../../protocol/policy/parser.ts";
