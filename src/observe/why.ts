@@ -211,7 +211,7 @@ function* explainExport(
     exportFilter.name,
     traceFilter(exportFilter, best.net, best.attributes, best.source, filterEnv),
   );
-  const more = protocol.explain?.(best.net);
+  const more = view.verdict === "exported" ? protocol.explain?.(best.net) : undefined;
   if (more) yield at(2, more);
 }
 

@@ -8,7 +8,7 @@
 import { Fib, type KernelRoute, type RouteFailure } from "../../fib/index.ts";
 import type { Channel } from "../../protocol/rib/channel.ts";
 import type { ExportChange } from "../../protocol/rib/exporter.ts";
-import type { NextHop, Slot } from "../../protocol/rib/route.ts";
+import type { Net, NextHop, Slot } from "../../protocol/rib/route.ts";
 import { formatPrefix, type Prefix } from "../../protocol/wire/address.ts";
 import type { DebugFlag, KernelConfig } from "../config/schema.ts";
 import type { Job, Millis, Timer } from "../host.ts";
@@ -128,11 +128,26 @@ export class KernelProtocol implements Protocol {
     return { kind: "plain" };
   }
 
-  /** Why a route is not in the kernel, in the kernel's words; for `why`. */
-  failure(prefix: Prefix): RouteFailure | undefined {
-    const slot = this.channels[0]?.table.find(prefix);
+  /** For `why`: what the kernel has of a route, or why not in its own words. */
+  explain(net: Net): string {
+    const slot = this.channels[0]?.table.find(net);
     const metric = (slot === undefined ? undefined : this.#metrics.get(slot)) ?? this.#config.metric;
-    return this.#fib?.status(prefix, metric).failure;
+    const status = this.#fib?.status(net, metric);
+    const table = `kernel table ${this.#config.kernelTable}`;
+    switch (status?.state) {
+      case "installed":
+        return `installed in ${table}`;
+      case "failed":
+        return `not in ${table}: ${status.failure?.message ?? "refused"}`;
+      case "pending":
+        return `on its way to ${table}`;
+      case "leftover":
+        return `in ${table} from before our start`;
+      case "absent":
+        return `not in ${table}: no interface leads to its next hop now`;
+      case undefined:
+        return "the kernel cannot be reached";
+    }
   }
 
   /** Another kernel table, metric or way of learning: the same wishes, told to a new Fib. */

@@ -18,6 +18,7 @@ protocol bgp right {
   local as 65001; neighbor 10.0.0.2 as 65200;
   ipv4 { import all; export none; };
 }
+protocol kernel { ipv4 { import none; export all; }; }
 protocol static own { ipv4; route 192.168.0.0/16 via 10.0.0.7; route 172.16.0.0/12 blackhole; }
 `;
 
@@ -70,6 +71,11 @@ describe("why", () => {
     expect(plain(await router.ask("why 172.16.0.0/12"))).toMatch(
       /not sent to left\n {4}export filter \(unnamed\): rejected/,
     );
+  });
+
+  test("says what the kernel has", async () => {
+    expect(plain(await router.ask("why 192.168.0.0/16"))).toContain("sent to kernel1");
+    expect(plain(await router.ask("why 192.168.0.0/16"))).toMatch(/installed in kernel table \d+/);
   });
 
   test("takes an address for the prefix that holds it", async () => {
