@@ -19,15 +19,16 @@ export async function startCommand(args: readonly string[]): Promise<number> {
     return 1;
   }
   const lab = new Lab();
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  process.once("exit", () => lab.abandon()); // whatever ends us, the three go with us
+  const once = args.includes("--once") || !process.stdout.isTTY;
+  for (const signal of SIGNALS) {
     process.once(signal, () => {
-      lab.abandon();
       if (process.stdout.isTTY) process.stdout.write("\x1b[?25h\n");
-      process.exit(0);
+      process.exit(once ? 1 : 0); // a round that was broken off has shown nothing
     });
   }
   try {
-    return args.includes("--once") || !process.stdout.isTTY ? await playOnce(lab) : await playLive(lab);
+    return once ? await playOnce(lab) : await playLive(lab);
   } catch (error) {
     if (!(error instanceof StoryError)) throw error;
     process.stderr.write(`linnet start: ${error.message}\n`);
@@ -71,6 +72,9 @@ async function playLive(lab: Lab): Promise<number> {
 function summary({ failOverMs, returnMs }: Outcome): string {
   return `Fail-over in ${failOverMs.toFixed(0)} ms, return in ${returnMs.toFixed(0)} ms.`;
 }
+
+/** The terminal goes, too. */
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 const HELP = `Usage: linnet start [--once]     (npm start -- ...)
        linnet start -c FILE      the daemon on FILE, in the foreground

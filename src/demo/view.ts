@@ -35,7 +35,7 @@ export class View {
     const now = performance.now();
     if (now - this.#lastDrawn < FRAME_MS) return;
     this.#lastDrawn = now;
-    const width = Math.max(40, this.#out.columns ?? 80);
+    const width = Math.max(40, this.#out.columns || 80);
     const lines = this.#lines(state).map((line) => `${clip(line, width)}\x1b[K`);
     this.#out.write(`\x1b[H${lines.join("\n")}\n\x1b[J`);
   }
