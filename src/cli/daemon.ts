@@ -104,7 +104,9 @@ async function start(running: Running): Promise<void> {
   surviveExceptions(log);
   log("info", "Started");
   notifyServiceManager("READY=1");
-  if (isLaunched()) reportReady();
+  if (!isLaunched()) return;
+  reportReady();
+  logger.standardErrorChanged();
 }
 
 function compose(running: Running, config: Config): Daemon {

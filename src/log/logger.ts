@@ -120,6 +120,11 @@ export class Logger {
     return target !== undefined;
   }
 
+  /** Standard error has become another: lets go of the old one, for which somebody may be waiting to end. */
+  standardErrorChanged(): void {
+    this.#stderr.reopen();
+  }
+
   /** After SIGHUP. */
   reopen(): void {
     for (const { sink } of this.#outlets) sink.reopen?.();

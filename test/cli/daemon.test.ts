@@ -193,7 +193,10 @@ describe.skipIf(!isBuilt)("linnet", { timeout: 20_000 }, () => {
 
   test("without -f it goes to the background, ready when the caller is back", async () => {
     writeFileSync(join(directory, "bird.conf"), MINIMAL);
-    expect(run("-c", "bird.conf", "-s", "x.ctl", "-P", "x.pid")).toMatchObject({ status: 0, stdout: "", stderr: "" });
+    // As `out=$(linnet ... 2>&1)`: whoever reads our output must see its end.
+    const words = `out=$("${process.execPath}" "${LINNET}" -c bird.conf -s x.ctl -P x.pid 2>&1); echo "$? $out"`;
+    const { stdout } = spawnSync("sh", ["-c", words], { cwd: directory, encoding: "utf8", timeout: 10_000 });
+    expect(stdout).toBe("0 \n");
     const pid = Number(readFileSync(join(directory, "x.pid"), "utf8"));
     try {
       expect(await ask("show status")).toContain("0013");
