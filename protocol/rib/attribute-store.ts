@@ -239,6 +239,8 @@ export class AttributeStore {
     this.#serial = (this.#serial + 1) & 0x7fff_ffff || 1;
     page[at + SetWord.Serial] = this.#serial;
     if (nextHop !== 0) this.nextHops.hold(nextHop);
+    const recursive = extra === 0 ? undefined : this.#extras.get(extra)?.recursive;
+    if (recursive) this.nextHops.hold(this.nextHops.index(recursive));
     if (extra !== 0) this.#extras.hold(extra);
     this.#enter(id, hash);
     this.#size++;
@@ -280,6 +282,8 @@ export class AttributeStore {
     this.#leave(id, page[at]!);
     page[at + SetWord.Serial] = 0;
     if (nextHop !== 0) this.nextHops.release(nextHop);
+    const recursive = extra === 0 ? undefined : this.#extras.get(extra)?.recursive;
+    if (recursive) this.nextHops.release(this.nextHops.index(recursive));
     if (extra !== 0) this.#extras.release(extra);
     const size = sizeClass(length);
     page[at] = this.#free[size]!;

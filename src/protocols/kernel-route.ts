@@ -19,8 +19,24 @@ const METRICS: Readonly<Record<string, string>> = {
   krt_quickack: "quickack",
 };
 
+/** Bits of RTAX_LOCK: one a metric, at its number. */
+const LOCKS: Readonly<Record<string, number>> = {
+  krt_lock_mtu: 1 << 2,
+  krt_lock_window: 1 << 3,
+  krt_lock_rtt: 1 << 4,
+  krt_lock_rttvar: 1 << 5,
+  krt_lock_sstresh: 1 << 6,
+  krt_lock_cwnd: 1 << 7,
+  krt_lock_advmss: 1 << 8,
+  krt_lock_reordering: 1 << 9,
+  krt_lock_hoplimit: 1 << 10,
+  krt_lock_rto_min: 1 << 13,
+};
+/** RTAX_FEATURE_*. */
+const FEATURES: Readonly<Record<string, number>> = { krt_feature_ecn: 1, krt_feature_allfrag: 8 };
+
 /**
- * @param metric of protocol kernel, unless the route says `krt_metric`
+ * @param metric of protocol kernel; 0: that of the route, `krt_metric`
  * @returns undefined if no next hop can be told to the kernel now: an interface is missing or down
  */
 export function toKernelRoute(
@@ -41,9 +57,14 @@ export function toKernelRoute(
     const value = number(name);
     if (value !== undefined) metrics[rtax] = value;
   }
+  const lock = bits(krt, LOCKS);
+  const features = bits(krt, FEATURES);
+  if (lock !== 0) metrics.lock = lock;
+  if (features !== 0) metrics.features = features;
   return {
     prefix,
-    metric: number("krt_metric") ?? metric,
+    // As bird: a metric of the protocol, unless it is 0, stands above the routes' own.
+    metric: metric === 0 ? (number("krt_metric") ?? 0) : metric,
     kind,
     nextHops,
     ...optional("prefSrc", typeof prefSrc === "object" ? prefSrc : undefined),
@@ -65,6 +86,10 @@ export function fromKernelRoute(route: KernelRoute, interfaces: Interfaces): Rou
   for (const [name, rtax] of Object.entries(METRICS)) {
     const value = route.metrics?.[rtax];
     if (value !== undefined) kernel[name] = value;
+  }
+  for (const [name, bit] of Object.entries(LOCKS)) if (((route.metrics?.lock ?? 0) & bit) !== 0) kernel[name] = 1;
+  for (const [name, bit] of Object.entries(FEATURES)) {
+    if (((route.metrics?.features ?? 0) & bit) !== 0) kernel[name] = 1;
   }
   const nextHops = route.nextHops.map((hop) => fromHop(hop, interfaces));
   return { dest: route.kind as Destination, kernel, ...(nextHops.length > 0 ? { nextHops } : {}) };
@@ -106,6 +131,12 @@ function hopsOf(hops: readonly NextHop[], interfaces: Interfaces): KernelNextHop
     }
   }
   return result;
+}
+
+function bits(krt: NonNullable<RouteAttributes["kernel"]>, names: Readonly<Record<string, number>>): number {
+  let sum = 0;
+  for (const [name, bit] of Object.entries(names)) if (krt[name]) sum |= bit;
+  return sum;
 }
 
 function fromHop(hop: KernelNextHop, interfaces: Interfaces): NextHop {

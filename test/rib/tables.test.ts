@@ -83,8 +83,11 @@ describe("recursive next hops", () => {
     const fixed = world.channel({ protocol: "s1" });
     fixed.announce(net("203.0.113.0/24"), { recursive: ip("10.9.9.9") });
     expect(best(world, "203.0.113.0/24").attributes.dest).toBe("unreachable");
+    const kernel = world.channel({ protocol: "k", kind: RouteKind.Inherit });
+    kernel.drain(99);
     fixed.announce(net("10.9.9.0/24"), { dest: "unicast", nextHops: [{ iface: "eth1" }] });
     world.settle();
+    expect(kernel.drain(99).map((c) => formatPrefix(c.net))).toContain("203.0.113.0/24");
     expect(best(world, "203.0.113.0/24").attributes).toMatchObject({
       nextHops: [{ gateway: ip("10.9.9.9"), iface: "eth1" }],
     });
