@@ -83,7 +83,7 @@ for (let i = 0; i < count; i++) {
 
 /** A client with a loop of its own, so that its own work does not count. */
 async function latency(path: string, rounds: number): Promise<{ median: number; slowest: number; p99: number }> {
-  const worker = new Worker(POLITE, { eval: true, workerData: { path, rounds } });
+  const worker = new Worker(POLITE, { eval: true, execArgv: [], workerData: { path, rounds } });
   const times = await new Promise<number[]>((resolve, reject) => {
     worker.once("message", resolve);
     worker.once("error", reject);

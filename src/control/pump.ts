@@ -89,8 +89,8 @@ export class Pump {
 }
 
 /** Time for all clients together between two looks at sockets and timers. */
-const ROUND_MS = 4;
+const ROUND_MS = 2;
 /** Time for one client before the next has its turn. */
-const TURN_MS = 1;
+const TURN_MS = 0.5;
 /** What was used so long ago counts half. */
 const HALF_LIFE_MS = 100;
