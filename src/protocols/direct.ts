@@ -2,6 +2,7 @@
 import type { Channel } from "../../protocol/rib/channel.ts";
 import {
   formatPrefix,
+  type IpAddress,
   isLinkLocal,
   isLoopback,
   isUnspecified,
@@ -119,12 +120,18 @@ export class DirectProtocol implements Protocol {
     for (const address of view.addresses) {
       if (address.secondary || isLoopback(address.ip) || address.tentative) continue;
       if (address.ip.family === 6 && isLinkLocal(address.ip)) continue;
-      if (!matchesPatterns(this.#config.interfaces, view, address.ip)) continue;
+      if (!this.#isChosen(view, address.ip)) continue;
       const net = address.peer && !isUnspecified(address.peer) ? address.peer : address.ip;
       const prefix = prefixOf(net, Math.min(address.length, width(net.family)));
       result.set(`${view.name} ${formatPrefix(prefix)}`, prefix);
     }
     return result;
+  }
+
+  /** Without a list, every interface is. */
+  #isChosen(view: InterfaceView, address: IpAddress): boolean {
+    const { interfaces } = this.#config;
+    return interfaces.length === 0 || matchesPatterns(interfaces, view, address);
   }
 
   #channelOf(prefix: Prefix): Channel | undefined {
