@@ -2,7 +2,7 @@
  * One round of the main job: both routers up, the primary carries the traffic, is killed, and comes back.
  * Times are what the endpoint's table shows, looked at every few milliseconds.
  */
-import type { Lab, LabState } from "./lab.ts";
+import { type Lab, type LabState, ROLES } from "./lab.ts";
 
 export interface Moment {
   /** Milliseconds since the round began. */
@@ -39,7 +39,7 @@ export class Story {
   /** @throws StoryError */
   async play(): Promise<Outcome> {
     this.#tell("endpoint, primary (MED 0) and standby (MED 100) start");
-    for (const role of ["endpoint", "primary", "standby"] as const) this.#lab.start(role);
+    for (const role of ROLES) this.#lab.start(role);
     await this.#until("both sessions Established", (s) => bothUp(s));
     this.#tell("both sessions are Established");
     await this.#until("the primary's route in use", (s) => s.best === "primary" && s.routes.length === 2);
@@ -80,13 +80,22 @@ export class Story {
       const state = await this.#lab.look();
       this.#onLook(state);
       if (isSo(state)) return;
-      for (const [role, running] of Object.entries(state.running) as ["endpoint", boolean][]) {
+      for (const role of ROLES) {
         const said = this.#lab.said(role).trim();
-        if (!running && said.startsWith("bird:")) throw new StoryError(`${role} did not stay:\n${said}`);
+        if (!state.running[role] && said.startsWith("bird:")) throw new StoryError(`${role} did not stay:\n${said}`);
       }
-      if (performance.now() > deadline) throw new StoryError(`not within ${PATIENCE_MS / 1000} s: ${what}`);
+      if (performance.now() > deadline)
+        throw new StoryError(`not within ${PATIENCE_MS / 1000} s: ${what}${this.#reasons()}`);
       await sleep(LOOK_MS);
     }
+  }
+
+  /** What the daemons complained about. */
+  #reasons(): string {
+    return ROLES.map((role) => this.#lab.said(role).trim())
+      .filter((said) => said !== "")
+      .map((said) => `\n${said}`)
+      .join("");
   }
 
   async #pause(): Promise<void> {
