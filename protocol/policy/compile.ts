@@ -90,10 +90,14 @@ export function compileRouteBlock(body: Statement): CompiledFilter {
 /** An expression's value; for `eval`, and `print` in commands. Throws `RunFault`. */
 export function evaluateTerm(term: Term, env: FilterEnv): Typed {
   const facts = noFacts();
-  const { get, type } = compileTerm(term, contextFor(facts));
+  const compiled = compileTerm(term, contextFor(facts));
   const run = new Run(undefined, NO_ATTRIBUTES, undefined, env, { last: undefined });
+  const get = (): never => {
+    throw new RunFault("No route to access", NOWHERE);
+  };
+  for (const name of ["net", "attrs", "source"]) Object.defineProperty(run, name, { get });
   try {
-    return typedOf(get(run), type);
+    return typedOf(compiled.get(run), compiled.type);
   } catch (thrown) {
     if (thrown === EXIT) throw new RunFault("No verdict can be given here", NOWHERE);
     throw thrown;

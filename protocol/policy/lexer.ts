@@ -129,11 +129,13 @@ export class Lexer {
   #skipComment(frame: Frame, text: string): void {
     this.#start = frame.at;
     frame.at += 2;
+    const opened = frame.at;
     for (;;) {
       const code = text.charCodeAt(frame.at);
       this.#start = frame.at;
       if (frame.at >= text.length) {
-        this.#start = Math.max(frame.lineStart - 1, frame.at - 1);
+        // Bird points to what it read last: a character, or the opening
+        this.#start = frame.at === opened ? opened - 2 : Math.max(frame.lineStart - 1, frame.at - 1);
         this.fail("Unterminated comment");
       }
       if (code === NEWLINE) this.#newline(frame);
@@ -303,7 +305,7 @@ export class Lexer {
     let at = start;
     for (let code = text.charCodeAt(at); code !== QUOTE; code = text.charCodeAt(++at)) {
       if (code === NEWLINE || at >= text.length) {
-        this.#start = at;
+        this.#start = Math.min(at, text.length - 1);
         this.fail("Unterminated string");
       }
     }
@@ -319,6 +321,7 @@ export class Lexer {
     while (isSymbolCharacter(text.charCodeAt(at))) at++;
     this.#start = at;
     const code = text.charCodeAt(at);
+    if (at >= text.length) this.#start = text.length - 1;
     if (code === NEWLINE || at >= text.length) this.fail("Unterminated symbol");
     if (code !== APOSTROPHE) this.fail("Invalid character in apostrophed symbol");
     frame.at = at + 1;

@@ -21,7 +21,9 @@ export class Parser {
   /** Told of errors inside lists of statements; false ends the reading. */
   onError: ((error: PolicyError) => boolean) | undefined;
   #token: Token = NOT_READ;
-  #wanted: Token[] = [];
+  /** Tokens looked for in vain since the last one was taken: so many of the array. */
+  readonly #wanted: Token[] = [];
+  #count = 0;
   #pending: PolicyError | undefined;
   #depth = 0;
 
@@ -41,7 +43,7 @@ export class Parser {
   take(): void {
     if (this.#pending) this.#tell(this.#pending);
     this.#token = NOT_READ;
-    if (this.#wanted.length > 0) this.#wanted.length = 0;
+    this.#count = 0;
   }
 
   /** What is wrong in meaning only does not keep from reading on. */
@@ -56,7 +58,7 @@ export class Parser {
       if (token === T.END && this.#pending) this.#tell(this.#pending);
       return true;
     }
-    this.#wanted.push(token);
+    this.#wanted[this.#count++] = token;
     return false;
   }
 
@@ -76,18 +78,18 @@ export class Parser {
 
   /** Notes tokens that could stand here and that were looked for in some other way. */
   want(...tokens: readonly Token[]): void {
-    this.#wanted.push(...tokens);
+    for (const token of tokens) this.#wanted[this.#count++] = token;
   }
 
   /** For places where more could stand than a message lists. */
   wantMany(): void {
-    this.#wanted.push(...MANY);
+    this.want(...MANY);
   }
 
   unexpected(): never {
     const token = this.peek();
     this.#pending = undefined;
-    const wanted = [...new Set(this.#wanted)].sort((a, b) => a - b).map(tokenText);
+    const wanted = [...new Set(this.#wanted.slice(0, this.#count))].sort((a, b) => a - b).map(tokenText);
     const list = wanted.length > 0 && wanted.length <= MOST_EXPECTED ? `, expecting ${wanted.join(" or ")}` : "";
     this.fail(`syntax error, unexpected ${tokenText(token)}${list}`);
   }
@@ -240,7 +242,7 @@ export class Parser {
   /** Whether a type begins here. */
   isKind(kinds: ReadonlySet<Token> | ReadonlyMap<Token, unknown>): boolean {
     if (kinds.has(this.peek())) return true;
-    this.want(...kinds.keys());
+    for (const token of kinds.keys()) this.#wanted[this.#count++] = token;
     return false;
   }
 }

@@ -153,14 +153,15 @@ class MaskTable {
   readonly #masks: Uint8Array[] = [];
   readonly #byText = new Map<string, number>();
   readonly #unions = new Map<number, number>();
-  readonly #ranges = new Map<number, number>();
+  /** By low * 256 + high. */
+  readonly #ranges: number[] = [];
 
   range(low: number, high: number): number {
-    const known = this.#ranges.get(low * 256 + high);
+    const known = this.#ranges[low * 256 + high];
     if (known !== undefined) return known;
     const mask = new Uint8Array(129).fill(1, low, high + 1);
     const index = this.#intern(mask);
-    this.#ranges.set(low * 256 + high, index);
+    this.#ranges[low * 256 + high] = index;
     return index;
   }
 
@@ -208,26 +209,33 @@ interface Entry {
 }
 
 function sortedColumns(patterns: readonly PrefixPattern[], masks: MaskTable): Columns {
+  if (patterns[0]?.prefix.family !== 6) return columns4(patterns, masks);
   const entries: Entry[] = [];
+  eachEntry(patterns, masks, (prefix, mask) => entries.push({ prefix, mask }));
+  return columns6(entries.sort(order), masks);
+}
+
+/** A pattern stands at its prefix, and at each shorter one that it reaches. */
+function eachEntry(
+  patterns: readonly PrefixPattern[],
+  masks: MaskTable,
+  add: (prefix: Prefix, mask: number) => void,
+): void {
   for (const { prefix, low, high } of patterns) {
-    if (high >= prefix.length) {
-      entries.push({ prefix, mask: masks.range(Math.max(low, prefix.length), high) });
-    }
+    if (high >= prefix.length) add(prefix, masks.range(Math.max(low, prefix.length), high));
     for (let length = low; length < prefix.length && length <= high; length++) {
-      entries.push({ prefix: prefixOf(prefix, length), mask: masks.range(length, length) });
+      add(prefixOf(prefix, length), masks.range(length, length));
     }
   }
-  return patterns[0]?.prefix.family === 6 ? columns6(entries.sort(order), masks) : columns4(entries, masks);
 }
 
 /** Generated sets are large: address, length and mask in one number each, for the sort that knows numbers. */
-function columns4(entries: readonly Entry[], masks: MaskTable): Columns {
-  const keys = new Float64Array(entries.length);
-  for (let i = 0; i < keys.length; i++) {
-    const { prefix, mask } = entries[i] as Entry;
-    keys[i] = (prefix.w0 * 64 + prefix.length) * MASK_LIMIT + mask;
-  }
-  keys.sort();
+function columns4(patterns: readonly PrefixPattern[], masks: MaskTable): Columns {
+  const unsorted: number[] = [];
+  eachEntry(patterns, masks, (prefix, mask) => {
+    unsorted.push((prefix.w0 * 64 + prefix.length) * MASK_LIMIT + mask);
+  });
+  const keys = Float64Array.from(unsorted).sort();
   const columns = emptyColumns(keys.length, false);
   let count = 0;
   let last = -1;

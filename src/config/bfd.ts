@@ -23,6 +23,7 @@ type BfdDraft = ProtocolDraft &
 
 export const BFD_KIND: ProtocolKind = kindOf<BfdDraft>({
   word: "bfd",
+  lists: ["interfaces", "neighbors"],
   create: () => ({
     interfaces: [],
     neighbors: [],

@@ -253,7 +253,7 @@ export function finishBgpChannel(
     aigp: extra.aigp ?? (internal || draft.confederationMember ? "on" : "off"),
     ...igpTables(channel, extra, isMultihop),
   };
-  return { ...finishChannel(channel), bgp };
+  return finishChannel(channel, bgp);
 }
 
 /** Recursive next hops are looked up in the channel's own table unless another one is named. */

@@ -1,12 +1,11 @@
 /** A protocol bgp while its block is read, and what follows from it: known to its options and to its checks. */
 import type { ProtocolDraft } from "./channel.ts";
-import type { Draft } from "./draft.ts";
+import type { FullDraft } from "./draft.ts";
 import type { BgpConfig } from "./schema.ts";
 
 /** What is undefined here has a default that depends on the rest. */
 export type BgpDraft = ProtocolDraft &
-  Omit<Draft<BgpConfig>, keyof ProtocolDraft | "kind" | "internal" | "multihop" | "checkLink"> & {
-    /** 0 and undefined: not said. */
+  Omit<FullDraft<BgpConfig>, keyof ProtocolDraft | "multihop" | "checkLink"> & {
     multihop: number | "direct" | undefined;
     checkLink: boolean | undefined;
   };

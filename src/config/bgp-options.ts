@@ -155,7 +155,7 @@ function parseBfd(c: ConfigDraft, draft: BgpDraft): void {
   if (p.accept(T.GRACEFUL)) draft.bfd = { graceful: true };
   else if (p.accept(T["{"])) draft.bfd = { graceful: false, options: parseSessionOptions(c) };
   else if (parseSwitch(p)) draft.bfd = { graceful: false };
-  else delete draft.bfd;
+  else draft.bfd = undefined;
 }
 
 /** A switch, or `aware`. */

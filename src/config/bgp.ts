@@ -4,7 +4,7 @@ import { checkBgp } from "./bgp-check.ts";
 import { type BgpDraft, isInternal, multihopOf } from "./bgp-draft.ts";
 import { BGP_OPTIONS } from "./bgp-options.ts";
 import type { ProtocolDraft } from "./channel.ts";
-import { commonOf, kindOf, type ProtocolKind } from "./kind.ts";
+import { kindOf, type ProtocolKind } from "./kind.ts";
 import type { BgpConfig } from "./schema.ts";
 
 export const BGP_KIND: ProtocolKind = kindOf<BgpDraft>({
@@ -25,24 +25,34 @@ export const BGP_KIND: ProtocolKind = kindOf<BgpDraft>({
     if (!isTemplate) checkBgp(c, draft);
   },
   finish: (_c, draft): BgpConfig => {
-    const { channels, multihop, checkLink, ...rest } = draft;
     const internal = isInternal(draft);
     const hops = multihopOf(draft);
-    return {
-      ...rest,
-      kind: "bgp",
-      ...commonOf(draft),
-      // `internal` alone says what the AS is.
-      neighborAs: draft.neighborAs === 0 && draft.neighborKind === "internal" ? draft.localAs : draft.neighborAs,
-      internal,
-      ...(hops === undefined ? {} : { multihop: hops }),
-      checkLink: checkLink ?? hops === undefined,
-      channels: channels.map((channel) => finishBgpChannel(channel, draft, internal, hops !== undefined)),
-    };
+    const config = { ...draft, multihop: hops, checkLink: draft.checkLink ?? hops === undefined, internal };
+    // `internal` alone says what the AS is.
+    if (config.neighborAs === 0 && config.neighborKind === "internal") config.neighborAs = config.localAs;
+    const isMultihop = hops !== undefined;
+    const channels = draft.channels.map((channel) => finishBgpChannel(channel, draft, internal, isMultihop));
+    return { ...config, channels } as BgpConfig;
   },
 });
 
 const DEFAULTS: Omit<BgpDraft, keyof ProtocolDraft> = {
+  kind: "bgp",
+  internal: false,
+  localAddress: undefined,
+  neighborAddress: undefined,
+  neighborRange: undefined,
+  neighborKind: undefined,
+  iface: undefined,
+  bfd: undefined,
+  password: undefined,
+  rrClusterId: undefined,
+  keepaliveTime: undefined,
+  connectDelayTime: undefined,
+  connectRetryTime: undefined,
+  errorWaitTime: undefined,
+  localRole: undefined,
+  confederation: undefined,
   localAs: 0,
   localPort: 179,
   neighborPort: 179,

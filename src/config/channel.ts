@@ -14,22 +14,23 @@ import type { Parser } from "../../protocol/policy/parser.ts";
 import { T, type Token } from "../../protocol/policy/tokens.ts";
 import { Type } from "../../protocol/policy/types.ts";
 import type { NetType } from "../../protocol/rib/route.ts";
-import type { ConfigDraft, Draft } from "./draft.ts";
+import type { ConfigDraft, Draft, FullDraft } from "./draft.ts";
 import { parseFlags, parseNumber, parseSwitch, parseWord, startsNumber } from "./options.ts";
 import type { BgpChannelConfig, ChannelConfig, DebugFlag, LimitConfig, ProtocolCommon, TableConfig } from "./schema.ts";
 
 /** A channel while it is read; what is undefined gets its default when the protocol is complete. */
-export interface ChannelDraft extends Omit<Draft<ChannelConfig>, "table" | "importFilter" | "exportFilter" | "bgp"> {
+export interface ChannelDraft
+  extends Omit<FullDraft<ChannelConfig>, "table" | "importFilter" | "exportFilter" | "bgp"> {
   table: string | undefined;
   importFilter: CompiledFilter | undefined;
   exportFilter: CompiledFilter | undefined;
-  bgp?: Draft<Partial<BgpChannelConfig>>;
+  bgp: Draft<Partial<BgpChannelConfig>> | undefined;
   /** Copied from a template: to be named once more is no error. */
   inherited: boolean;
 }
 
 /** Any protocol while it is read. */
-export interface ProtocolDraft extends Omit<Draft<ProtocolCommon>, "channels"> {
+export interface ProtocolDraft extends Omit<FullDraft<ProtocolCommon>, "channels"> {
   channels: ChannelDraft[];
 }
 
@@ -87,6 +88,10 @@ export function openChannel(
     exportFilter: undefined,
     importKeepFiltered: false,
     rpkiReload: true,
+    importLimit: undefined,
+    receiveLimit: undefined,
+    exportLimit: undefined,
+    bgp: undefined,
     debug: c.globals.debugChannels,
     place: p.here,
     inherited: false,
@@ -221,18 +226,28 @@ function setLimit(
   which: "importLimit" | "receiveLimit" | "exportLimit",
   limit: LimitConfig | undefined,
 ): void {
-  if (limit) channel[which] = limit;
-  else delete channel[which];
+  channel[which] = limit;
 }
 
 /** What the file does not say. */
-export function finishChannel(channel: ChannelDraft): ChannelConfig {
-  const { inherited: _, bgp: __, table, importFilter, exportFilter, ...rest } = channel;
+export function finishChannel(channel: ChannelDraft, bgp?: BgpChannelConfig): ChannelConfig {
+  const { name, netType, preference, importKeepFiltered, rpkiReload, debug, place } = channel;
+  const { importLimit, receiveLimit, exportLimit } = channel;
   return {
-    ...rest,
-    table: table ?? "",
-    importFilter: importFilter ?? ACCEPT,
-    exportFilter: exportFilter ?? REJECT,
+    name,
+    netType,
+    table: channel.table ?? "",
+    preference,
+    importFilter: channel.importFilter ?? ACCEPT,
+    exportFilter: channel.exportFilter ?? REJECT,
+    importKeepFiltered,
+    rpkiReload,
+    debug,
+    place,
+    ...(importLimit ? { importLimit } : {}),
+    ...(receiveLimit ? { receiveLimit } : {}),
+    ...(exportLimit ? { exportLimit } : {}),
+    ...(bgp ? { bgp } : {}),
   };
 }
 
@@ -240,7 +255,7 @@ export function finishChannel(channel: ChannelDraft): ChannelConfig {
 export function copyChannels(channels: readonly ChannelDraft[]): ChannelDraft[] {
   return channels.map((channel) => ({
     ...channel,
-    ...(channel.bgp ? { bgp: { ...channel.bgp } } : {}),
+    bgp: channel.bgp && { ...channel.bgp },
     inherited: true,
   }));
 }

@@ -13,6 +13,14 @@ import type { Config, ConfigMessage, Place, ProtocolConfig, TableConfig } from "
 
 export type Draft<C> = { -readonly [K in keyof C]: C[K] };
 
+/**
+ * A draft with every property there from the start, undefined if not said: objects that get their
+ * properties one by one cost the engine more than all the parsing (bench/policy.ts).
+ */
+export type FullDraft<C> = {
+  -readonly [K in keyof Required<C>]: Record<never, never> extends Pick<C, K> ? C[K] | undefined : C[K];
+};
+
 /** A protocol or template that is defined: its kind's word, and what it says, for `from`. */
 export interface Definition {
   readonly kind: string;

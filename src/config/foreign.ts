@@ -31,7 +31,12 @@ function foreign(word: string, proto: string, variants: readonly Token[] = []): 
     item: (c, draft) => parseAnything(c, draft),
     finish: (c, draft): ForeignConfig => {
       tell(c, draft, word);
-      return { kind: "foreign", ...commonOf(draft), channels: draft.channels.map(finishChannel), proto };
+      return {
+        kind: "foreign",
+        ...commonOf(draft),
+        channels: draft.channels.map((channel) => finishChannel(channel)),
+        proto,
+      };
     },
   });
 }

@@ -10,6 +10,8 @@ export interface ProtocolKind {
   readonly defaultName?: string;
   /** As messages call it, if `from` cannot copy it. */
   readonly uncopied?: string;
+  /** Fields that hold lists of the protocol's own. */
+  readonly lists?: readonly string[];
   /** Runs when the keyword is read. */
   begin?(c: ConfigDraft): void;
   /** The kind's own fields, with their defaults. */
@@ -26,6 +28,7 @@ export interface KindOf<D extends ProtocolDraft> {
   readonly word: string;
   readonly defaultName?: string;
   readonly uncopied?: string;
+  readonly lists?: readonly (keyof D & string)[];
   begin?(c: ConfigDraft): void;
   create(c: ConfigDraft): Omit<D, keyof ProtocolDraft>;
   item(c: ConfigDraft, draft: D): boolean;

@@ -245,10 +245,10 @@ function formatQuoted(
   const line = quoted(sources?.get(place.file), place.line);
   if (line === undefined || place.column < 1) return message;
   const shown = line.slice(0, LONGEST_QUOTE);
-  if (place.column > shown.length + 1) return `${message}\n${utf8(shown)}`;
+  if (place.column > shown.length + 1) return `${message}\n${printable(shown)}`;
   // Tabs stay tabs, so that the caret stands right below; octets of one letter count once.
   const before = utf8(shown.slice(0, place.column - 1)).replace(/[^\t]/g, " ");
-  return `${message}\n${utf8(shown)}\n${before}^`;
+  return `${message}\n${printable(shown)}\n${before}^`;
 }
 
 function quoted(source: string | undefined, line: number): string | undefined {
@@ -262,4 +262,11 @@ function quoted(source: string | undefined, line: number): string | undefined {
   return source.slice(start, end < 0 ? undefined : end);
 }
 
+/** A line of whatever file that was: nothing in it steers the terminal. */
+function printable(octets: string): string {
+  return utf8(octets).replace(CONTROLS, "?");
+}
+
 const LONGEST_QUOTE = 500;
+/** C0 but the tab, DEL, C1. */
+const CONTROLS = /[^\t\P{Cc}]/gu;

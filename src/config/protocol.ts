@@ -7,14 +7,14 @@ import { T, type Token } from "../../protocol/policy/tokens.ts";
 import { BFD_KIND } from "./bfd.ts";
 import { BGP_KIND } from "./bgp.ts";
 import { copyChannels, DEBUG_FLAGS, type ProtocolDraft } from "./channel.ts";
-import { type ConfigDraft, type Definition, NOWHERE } from "./draft.ts";
+import { type ConfigDraft, type Definition, type Draft, NOWHERE } from "./draft.ts";
 import { FOREIGN_KINDS, NEWER_KINDS } from "./foreign.ts";
 import type { ProtocolKind } from "./kind.ts";
 import { MRT_KIND } from "./mrt.ts";
 import { parseFlags, parseId, parseSwitch, parseText } from "./options.ts";
 import { PIPE_KIND } from "./pipe.ts";
 import { RPKI_KIND } from "./rpki.ts";
-import type { MrtFlag } from "./schema.ts";
+import type { MrtFlag, Place } from "./schema.ts";
 import { STATIC_KIND } from "./static.ts";
 import { DEVICE_KIND, DIRECT_KIND, KERNEL_KIND } from "./system.ts";
 
@@ -29,16 +29,7 @@ export function parseProtocol(c: ConfigDraft, isTemplate: boolean): void {
   p.take();
   kind.begin?.(c);
   const place = p.here;
-  const draft: ProtocolDraft = {
-    ...kind.create(c),
-    name: "",
-    disabled: false,
-    debug: c.globals.debugProtocols,
-    mrtdump: c.globals.mrtdump,
-    channels: [],
-    place,
-  };
-  parseName(c, kind, draft, isTemplate);
+  const draft = parseHead(c, kind, isTemplate, place);
   p.expect(T["{"]);
   const before = c.errors.length;
   c.surrounding = { kind: kind.word, isChannel: false };
@@ -60,16 +51,43 @@ function newerKind(p: Parser): ProtocolKind | undefined {
   return NEWER_KINDS.get(p.text);
 }
 
-/** `[NAME] [from OTHER]`. */
-function parseName(c: ConfigDraft, kind: ProtocolKind, draft: ProtocolDraft, isTemplate: boolean): void {
+/** `[NAME] [from OTHER]`: the draft that the block goes on with. */
+function parseHead(c: ConfigDraft, kind: ProtocolKind, isTemplate: boolean, place: Place): ProtocolDraft {
   const p: Parser = c.p;
-  if (!p.is(T.FROM) && !p.is(T["{"])) {
-    draft.name = p.name();
-    if (!p.is(T.FROM) && !p.is(T["{"])) p.unexpected();
-  } else draft.name = defaultName(c, kind.defaultName ?? kind.word);
-  const definition: Definition = { kind: kind.word, name: draft.name, isTemplate, draft };
-  p.define({ kind: isTemplate ? "template" : "protocol", name: draft.name, value: definition });
-  if (!p.accept(T.FROM)) return;
+  const name = parseName(c, kind);
+  const definition: Draft<Definition> = { kind: kind.word, name, isTemplate, draft: undefined };
+  p.define({ kind: isTemplate ? "template" : "protocol", name, value: definition });
+  const draft = p.accept(T.FROM) ? { ...parseSource(c, kind), name, place } : fresh(c, kind, name, place);
+  definition.draft = draft;
+  return draft;
+}
+
+function parseName(c: ConfigDraft, kind: ProtocolKind): string {
+  const p: Parser = c.p;
+  if (p.is(T.FROM) || p.is(T["{"])) return defaultName(c, kind.defaultName ?? kind.word);
+  const name = p.name();
+  if (!p.is(T.FROM) && !p.is(T["{"])) p.unexpected();
+  return name;
+}
+
+function fresh(c: ConfigDraft, kind: ProtocolKind, name: string, place: Place): ProtocolDraft {
+  return {
+    ...kind.create(c),
+    name,
+    disabled: false,
+    debug: c.globals.debugProtocols,
+    mrtdump: c.globals.mrtdump,
+    routerId: undefined,
+    description: undefined,
+    vrf: undefined,
+    channels: [],
+    place,
+  };
+}
+
+/** After `from`: a copy of what the other one says so far. */
+function parseSource(c: ConfigDraft, kind: ProtocolKind): ProtocolDraft {
+  const p: Parser = c.p;
   if (!p.is(T.CF_SYM_KNOWN)) p.unexpected();
   const { symbol } = p;
   if (symbol.kind !== "protocol" && symbol.kind !== "template") p.fail("Template or protocol name expected");
@@ -77,19 +95,11 @@ function parseName(c: ConfigDraft, kind: ProtocolKind, draft: ProtocolDraft, isT
   if (source.kind !== kind.word) p.fail("Can't copy configuration from a different protocol type");
   if (kind.uncopied) p.fail(`Inheriting configuration for ${kind.uncopied} is not supported`);
   p.take();
-  const { name, place } = draft;
-  const other = source.draft as ProtocolDraft;
-  Object.assign(draft, copied(other), { name, place, channels: copyChannels(other.channels) });
-}
-
-/** Lists are copied, what is in them is not changed any more. */
-function copied(draft: ProtocolDraft): ProtocolDraft {
-  const copy = { ...draft } as unknown as Record<string, unknown>;
-  for (const key in copy) {
-    const value = copy[key];
-    if (Array.isArray(value)) copy[key] = [...value];
-  }
-  return copy as unknown as ProtocolDraft;
+  // Lists are copied, what is in them is not changed any more.
+  const copy = { ...(source.draft as ProtocolDraft) };
+  copy.channels = copyChannels(copy.channels);
+  for (const list of kind.lists ?? []) Reflect.set(copy, list, [...(Reflect.get(copy, list) as unknown[])]);
+  return copy;
 }
 
 function defaultName(c: ConfigDraft, word: string): string {

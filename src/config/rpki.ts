@@ -46,7 +46,7 @@ export const RPKI_KIND: ProtocolKind = kindOf<RpkiDraft>({
     return {
       kind: "rpki",
       ...commonOf(draft),
-      channels: draft.channels.map(finishChannel),
+      channels: draft.channels.map((channel) => finishChannel(channel)),
       remote: remote ?? "",
       port: port ?? TCP_PORT,
       refresh: refresh.seconds,

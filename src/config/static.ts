@@ -23,6 +23,7 @@ interface StaticDraft extends ProtocolDraft {
 
 export const STATIC_KIND: ProtocolKind = kindOf<StaticDraft>({
   word: "static",
+  lists: ["routes"],
   create: () => ({ checkLink: false, routes: [] }),
   item: (c, draft) => {
     const { p } = c;
@@ -57,7 +58,7 @@ export const STATIC_KIND: ProtocolKind = kindOf<StaticDraft>({
     return {
       kind: "static",
       ...commonOf(draft),
-      channels: draft.channels.map(finishChannel),
+      channels: draft.channels.map((channel) => finishChannel(channel)),
       checkLink,
       ...(igpTable === undefined ? {} : { igpTable }),
       ...(igpTable6 === undefined ? {} : { igpTable6 }),

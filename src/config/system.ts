@@ -54,6 +54,7 @@ interface DirectDraft extends ProtocolDraft {
 
 export const DIRECT_KIND: ProtocolKind = kindOf<DirectDraft>({
   word: "direct",
+  lists: ["interfaces"],
   create: () => ({ interfaces: [], checkLink: false }),
   item: (c, draft) => {
     const { p } = c;
@@ -67,7 +68,7 @@ export const DIRECT_KIND: ProtocolKind = kindOf<DirectDraft>({
   },
   finish: (_c, draft): DirectConfig => {
     const { interfaces, checkLink } = draft;
-    const channels = draft.channels.map(finishChannel);
+    const channels = draft.channels.map((channel) => finishChannel(channel));
     return { kind: "direct", ...commonOf(draft), channels, interfaces, checkLink };
   },
 });
@@ -100,7 +101,7 @@ export const KERNEL_KIND: ProtocolKind = kindOf<KernelDraft>({
     return {
       kind: "kernel",
       ...commonOf(draft),
-      channels: draft.channels.map(finishChannel),
+      channels: draft.channels.map((channel) => finishChannel(channel)),
       persist,
       learn,
       gracefulRestart,
