@@ -43,6 +43,7 @@ export class RibCore {
   readonly #retired: number[] = [];
   #next = 1;
   #ticked = false;
+  #now = 0;
   readonly #turn: RibJob = {
     step: () => {
       this.#ticked = false;
@@ -68,10 +69,17 @@ export class RibCore {
     return table;
   }
 
+  /** Monotonic milliseconds as of this turn's first look at the clock. */
+  get now(): number {
+    this.tick();
+    return this.#now;
+  }
+
   /** Reads the clock for the routes that come in now; once a turn, since clocks may be slow. */
   tick(): void {
     if (this.#ticked) return;
     this.#ticked = true;
+    this.#now = this.env.now();
     this.env.wake(this.#turn);
     const since = Math.max(0, Math.floor(this.env.wall() - this.#epoch));
     this.sinceLow = since | 0;

@@ -56,10 +56,11 @@ export class Timeline {
   /**
    * Whether an event of this kind would be kept now; if not, it is counted. Asked first by those who come
    * in floods and would have to make a text.
+   * @param now spares those who know it the clock
    */
-  wants(kind: TimelineKind): boolean {
+  wants(kind: TimelineKind, now: number = this.#clock.now()): boolean {
     const share = this.#share(kind);
-    const second = Math.floor(this.#clock.now() / 1000);
+    const second = Math.floor(now / 1000);
     if (second !== share.second) {
       share.second = second;
       share.allowance = PER_SECOND;
