@@ -1,6 +1,7 @@
 /** The channels of a bgp protocol, and what a session's beginning, end and stale time mean to them. */
 import { type FamilyKey, familyKey } from "../../../protocol/codec/capability.ts";
-import { WellKnownCommunity } from "../../../protocol/codec/iana.ts";
+import { RefreshSubtype, WellKnownCommunity } from "../../../protocol/codec/iana.ts";
+import type { RouteRefresh } from "../../../protocol/codec/notification.ts";
 import type { Session } from "../../../protocol/fsm/negotiate.ts";
 import type { StaleChange } from "../../../protocol/fsm/stale.ts";
 import type { CompiledFilter } from "../../../protocol/policy/compile.ts";
@@ -125,7 +126,22 @@ export class BgpRoutes {
     const { gracefulRestart } = session;
     const patience = !gracefulRestart ? CUSTOMARY_MS : gracefulRestart.peerRestarting ? 0 : Number.POSITIVE_INFINITY;
     this.#completeBy = this.#context.clock.now() + patience;
-    return rib;
+    return {
+      receiveUpdate: (message) => rib.receiveUpdate(message),
+      receiveRefresh: (message) => this.#refresh(rib, message),
+      pull: (budget) => rib.pull(budget),
+      congested: false,
+    };
+  }
+
+  /** A refresh that begins has to end some day: what was not sent again until then goes (RFC 7313 §4.2). */
+  #refresh(rib: SessionRib, message: RouteRefresh): void {
+    rib.receiveRefresh(message);
+    if (message.subtype !== RefreshSubtype.BeginningOfRr) return;
+    const { clock } = this.#context;
+    clock.at(clock.now() + REFRESH_LIMIT_MS, () => {
+      if (this.#session?.rib === rib) rib.receiveRefresh({ ...message, subtype: RefreshSubtype.EndOfRr });
+    });
   }
 
   /** @param kept families whose routes stay as stale ones */
@@ -323,6 +339,7 @@ export class BgpRoutes {
   }
 }
 
+const REFRESH_LIMIT_MS = 360_000;
 /** How long a peer may take whose OPEN promises no End-of-RIB. */
 const CUSTOMARY_MS = 10_000;
 
