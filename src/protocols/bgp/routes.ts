@@ -46,6 +46,7 @@ export class BgpRoutes {
   /** Families of the running session whose End-of-RIB has come. */
   readonly #complete = new Set<FamilyKey>();
   #completeBy = 0;
+  #refreshes = 0;
   readonly #flushing = new Set<BgpChannel>();
   #waiting: (() => void)[] = [];
 
@@ -139,8 +140,9 @@ export class BgpRoutes {
     rib.receiveRefresh(message);
     if (message.subtype !== RefreshSubtype.BeginningOfRr) return;
     const { clock } = this.#context;
+    const number = ++this.#refreshes; // a second one starts anew
     clock.at(clock.now() + REFRESH_LIMIT_MS, () => {
-      if (this.#session?.rib === rib) rib.receiveRefresh({ ...message, subtype: RefreshSubtype.EndOfRr });
+      if (this.#session?.rib === rib && this.#refreshes === number) rib.receiveRefresh({ ...message, subtype: RefreshSubtype.EndOfRr });
     });
   }
 
