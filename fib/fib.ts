@@ -26,6 +26,8 @@ export interface FibOptions {
   readonly onRepair?: (repair: FibRepair) => void;
   /** Learns: hears the routes of others in this table. */
   readonly onForeign?: ForeignListener;
+  /** Hears the default routes of others in this table whenever one came or went. */
+  readonly onDefaults?: (routes: readonly KernelRoute[]) => void;
   /** The table could not be read, or an answer was lost; it is tried again by and by. */
   readonly onTrouble?: (error: Error) => void;
 }
@@ -49,6 +51,7 @@ export class Fib {
   readonly #entries = new Entries();
   readonly #applier: Applier;
   readonly #foreign: ForeignRoutes | undefined;
+  #defaults: readonly KernelRoute[] = [];
   readonly #adminUp = new Map<number, boolean>();
   #watch: Watch | undefined;
   #state: "new" | "running" | "closed" = "new";
@@ -229,6 +232,10 @@ export class Fib {
 
   #hearForeign(gone: boolean, event: { readonly route: KernelRoute; readonly replaced?: boolean }): void {
     const { route, replaced = false } = event;
+    if (route.prefix.length === 0) {
+      const others = this.#defaults.filter((other) => other.metric !== route.metric || other.tos !== route.tos);
+      this.#setDefaults(gone ? others : [...others, route]);
+    }
     if (gone) this.#foreign?.remove(route);
     else if (this.#foreign?.add(route, replaced) === false) this.#readSoon();
     if (!gone) this.#applier.retryLater(); // perhaps the way to a gateway that could not be reached
@@ -241,6 +248,12 @@ export class Fib {
     else if (replaced) entry.actual = undefined;
     if (gone ? !occupied : entry.actual === actual) return;
     this.#anew(entry); // there again, or refused as it must be
+  }
+
+  #setDefaults(routes: readonly KernelRoute[]): void {
+    if (routes.length === 0 && this.#defaults.length === 0) return;
+    this.#defaults = routes;
+    this.#options.onDefaults?.(routes);
   }
 
   #anew(entry: Entry): void {
@@ -347,6 +360,7 @@ export class Fib {
     }
     for (const entry of this.#entries) if (!seen.has(entry) && !this.#answered(entry)) this.#missed(entry, explained);
     this.#foreign?.replaceAll(others);
+    this.#setDefaults(others.filter((route) => route.prefix.length === 0));
     this.#applier.retryLater();
   }
 

@@ -5,14 +5,15 @@
  * At start our own routes of a former life are kept until the table is complete (every BGP session has
  * sent its End-of-RIB, or a bounded time is over): a restart leaves no gap in forwarding.
  */
-import { Fib, type KernelRoute, type RouteFailure } from "../../fib/index.ts";
+import { Fib, type KernelRoute, type RouteFailure, RouteTable, type WantedRoute } from "../../fib/index.ts";
 import type { Channel } from "../../protocol/rib/channel.ts";
 import type { ExportChange } from "../../protocol/rib/exporter.ts";
-import type { Net, NextHop, Slot } from "../../protocol/rib/route.ts";
+import { type Net, type NextHop, RouteKind, type Slot } from "../../protocol/rib/route.ts";
 import { formatPrefix, type Prefix } from "../../protocol/wire/address.ts";
 import type { DebugFlag, KernelConfig } from "../config/schema.ts";
 import type { Job, Millis, Timer } from "../host.ts";
 import { channelFor, reconfigureChannel } from "./channels.ts";
+import { harm, nearPeers } from "./kernel-guard.ts";
 import { fromKernelRoute, toKernelRoute } from "./kernel-route.ts";
 import { Lifecycle } from "./lifecycle.ts";
 import type { Protocol, ProtocolContext, ProtocolState, ProtocolStatus, StopReason } from "./protocol.ts";
@@ -35,6 +36,11 @@ export class KernelProtocol implements Protocol {
   #sweepBy: Millis = 0;
   #listening: { close(): void } | undefined;
   #soon = false;
+  /** Routes of peers that stay out (kernel-guard.ts); they are looked at again when things change. */
+  readonly #held = new Map<Slot, ExportChange>();
+  #defaultRoute: ExportChange | undefined;
+  #defaults: readonly KernelRoute[] = [];
+  #near: ReturnType<typeof nearPeers> | undefined;
   readonly #job: Job = { step: () => this.#drain() };
 
   constructor(config: KernelConfig, context: ProtocolContext) {
@@ -99,6 +105,9 @@ export class KernelProtocol implements Protocol {
     this.#fib = undefined;
     this.#metrics.clear();
     this.#ways.clear();
+    this.#held.clear();
+    this.#defaultRoute = undefined;
+    this.#defaults = [];
     const leaving = reason.kind === "shutdown" || reason.kind === "graceful-restart";
     const keep = reason.kind === "graceful-restart" || (leaving && this.#config.persist);
     await fib?.close({ keep });
@@ -158,6 +167,7 @@ export class KernelProtocol implements Protocol {
     this.#fib = this.#openFib(kernel);
     const fib = this.#fib;
     this.#metrics.clear();
+    this.#held.clear();
     for (const channel of this.channels) channel.reload("out");
     while (this.#drain());
     old
@@ -177,6 +187,10 @@ export class KernelProtocol implements Protocol {
       onRepair: ({ what, route }) => {
         const words = { missing: "was deleted by others", changed: "was changed by others", alien: "is not ours" };
         this.#say("warning", `Kernel route ${formatPrefix(route.prefix)} ${words[what]}, put right`);
+      },
+      onDefaults: (routes) => {
+        this.#defaults = routes;
+        if (this.#defaultRoute) this.#export(this.#defaultRoute);
       },
       onTrouble: (error) => this.#say("warning", error.message),
       ...(this.#config.learn
@@ -208,6 +222,7 @@ export class KernelProtocol implements Protocol {
     const channel = this.channels[0];
     if (!channel || this.state !== "up") return false;
     const changes = channel.drain(SLICE);
+    this.#near = undefined; // peers may have come with a reload
     for (const change of changes) this.#export(change);
     return changes.length === SLICE;
   }
@@ -216,12 +231,36 @@ export class KernelProtocol implements Protocol {
     const { attributes, slot, net } = change;
     const { metric } = this.#config;
     const old = this.#metrics.get(slot) ?? metric;
-    const wanted = attributes && toKernelRoute(net, attributes, metric, this.#context.interfaces);
+    const route = attributes && toKernelRoute(net, attributes, metric, this.#context.interfaces);
+    if (net.length === 0) this.#defaultRoute = attributes && change;
+    const wanted = route && this.#isHarmful(change, route) ? undefined : route;
     if (attributes?.nextHops) this.#noteWays(attributes.nextHops);
     if (wanted && wanted.metric !== metric) this.#metrics.set(slot, wanted.metric);
     else if (old !== metric) this.#metrics.delete(slot);
     if (!wanted || old !== wanted.metric) this.#fib?.unset(net, old);
     if (wanted) this.#fib?.set(wanted);
+    this.#context.changed(this, { type: "kernel", net, installed: wanted !== undefined });
+  }
+
+  /** Unless the file speaks of a metric, or of a table of its own: then somebody wants it so. */
+  #isHarmful(change: ExportChange, route: WantedRoute): boolean {
+    const { slot, source, attributes } = change;
+    const { metric, kernelTable } = this.#config;
+    const asked =
+      metric !== DEFAULT_METRIC || kernelTable !== RouteTable.Main || attributes?.kernel?.krt_metric !== undefined;
+    const peers = source.kind === RouteKind.Bgp && !asked;
+    const reason = peers ? harm(route, this.#defaults, this.#nearPeers()) : undefined;
+    if (reason === undefined) {
+      if (this.#held.size > 0) this.#held.delete(slot);
+      return false;
+    }
+    if (!this.#held.has(slot)) this.#say("warning", `Route ${formatPrefix(route.prefix)} stays out: ${reason}`);
+    this.#held.set(slot, change);
+    return true;
+  }
+
+  #nearPeers(): ReturnType<typeof nearPeers> {
+    return (this.#near ??= nearPeers(this.#context.protocols(), this.#context.interfaces));
   }
 
   #noteWays(hops: readonly NextHop[]): void {
@@ -238,6 +277,8 @@ export class KernelProtocol implements Protocol {
 
   /** An interface came, went, or has another index: what leads through it is looked at again. */
   #interfaceChanged(name: string): void {
+    this.#near = undefined;
+    for (const change of [...this.#held.values()]) this.#export(change);
     const before = this.#ways.get(name);
     const now = this.#wayThrough(name);
     if (before === undefined || before === now) return;
@@ -305,6 +346,7 @@ function isLearnable(route: KernelRoute): boolean {
   return usable && route.protocol !== KERNEL && route.protocol !== REDIRECT;
 }
 
+const DEFAULT_METRIC = 32;
 const KERNEL = 2; // RTPROT_KERNEL
 const REDIRECT = 1; // RTPROT_REDIRECT
 /** Routes handed to the Fib in one turn. */

@@ -213,6 +213,7 @@ function silent(sockets: DatagramHandlers[], change: Partial<DatagramSocket> = {
         port: 1000 + sockets.length,
         safe: true,
         send: nothing,
+        sendBulk: nothing,
         join: nothing,
         leave: nothing,
         drops: () => 0,

@@ -56,4 +56,19 @@ describe("learning", () => {
     await fib.scan();
     expect(heard).toEqual(["10.0.0.0/8 via 192.0.2.8 proto 3 metric 20"]);
   });
+
+  test("default routes of others are told without learning, too", async () => {
+    const own = ours(via("0.0.0.0/0", "192.0.2.7"), { protocol: RouteProtocol.Boot, metric: 100 });
+    kernel.addRoute(own);
+    const told: string[][] = [];
+    const fib = await started({ onDefaults: (routes) => void told.push(lines(routes)) });
+    expect(told).toEqual([["0.0.0.0/0 via 192.0.2.7 proto 3 metric 100"]]);
+    fib.set(wanted("0.0.0.0/0")); // ours is no other's
+    kernel.addRoute(low);
+    await rounds();
+    expect(told).toHaveLength(1);
+    kernel.removeRoute(own);
+    await rounds();
+    expect(told[1]).toEqual([]);
+  });
 });
