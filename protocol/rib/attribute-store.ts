@@ -14,6 +14,7 @@ import { PAGE_BITS, PAGE_MASK, Rows } from "./columns.ts";
 import { DecodeCache } from "./decode-cache.ts";
 import { Deriver } from "./derive.ts";
 import { type Extra, Extras, splitExtra } from "./extras.ts";
+import { HashIndex } from "./hash-index.ts";
 import { NextHops } from "./next-hops.ts";
 import type { AttrId, RouteAttributes } from "./route.ts";
 
@@ -53,8 +54,7 @@ export class AttributeStore {
   readonly #scan = new AttributeScan();
   readonly #decoded = new DecodeCache();
   readonly #deriver: Deriver = new Deriver(this);
-  #index = new Uint32Array(FIRST_INDEX);
-  #mask = FIRST_INDEX - 1;
+  readonly #index = new HashIndex();
   #size = 0;
   #limit = 1;
   /** Freed rows by the size class of the octets they keep; class 0 keeps none. Linked through Hash. */
@@ -75,7 +75,7 @@ export class AttributeStore {
   }
 
   get octets(): number {
-    return this.rows.octets + this.#arena.octets + this.#index.byteLength;
+    return this.rows.octets + this.#arena.octets + this.#index.octets;
   }
 
   /** The number of a context, for `internBlock`. */
@@ -99,12 +99,13 @@ export class AttributeStore {
   ): AttrId {
     const tail = ((end - start) | (context << LENGTH_BITS)) >>> 0;
     const hash = this.#hash(o, start, end, tail ^ Math.imul(nextHop, 0x27d4_eb2d) ^ Math.imul(extra, 0x1656_67b1));
-    const mask = this.#mask;
+    const { entries, mask } = this.#index;
     for (let i = hash & mask; ; i = (i + 1) & mask) {
-      const entry = this.#index[i]!;
+      const entry = entries[i]!;
       if (entry === 0) break;
       if (((entry ^ hash) & ~mask) !== 0) continue;
       const id = entry & mask;
+      if (id === 0) continue;
       const page = this.rows.pages[id >>> PAGE_BITS]!;
       const at = (id & PAGE_MASK) * SET_STRIDE;
       if (page[at] !== hash || page[at + SetWord.Length]! >>> 0 !== tail) continue;
@@ -219,7 +220,7 @@ export class AttributeStore {
     extra: number,
     hash: number,
   ): AttrId {
-    if ((this.#size + 1) * 10 > (this.#mask + 1) * 7) this.#grow();
+    if (this.#index.isFull(this.#size)) this.#reindex();
     const id = this.#row(end - start);
     const page = this.rows.pages[id >>> PAGE_BITS]!;
     const at = (id & PAGE_MASK) * SET_STRIDE;
@@ -242,7 +243,7 @@ export class AttributeStore {
     const recursive = extra === 0 ? undefined : this.#extras.get(extra)?.recursive;
     if (recursive) this.nextHops.hold(this.nextHops.index(recursive));
     if (extra !== 0) this.#extras.hold(extra);
-    this.#enter(id, hash);
+    this.#index.enter(id, hash);
     this.#size++;
     return id as AttrId;
   }
@@ -279,7 +280,7 @@ export class AttributeStore {
     const length = page[at + SetWord.Length]! & LENGTH_MASK;
     const nextHop = page[at + SetWord.NextHop]!;
     const extra = page[at + SetWord.Extra]!;
-    this.#leave(id, page[at]!);
+    this.#index.leave(id, page[at]!);
     page[at + SetWord.Serial] = 0;
     if (nextHop !== 0) this.nextHops.release(nextHop);
     const recursive = extra === 0 ? undefined : this.#extras.get(extra)?.recursive;
@@ -294,38 +295,10 @@ export class AttributeStore {
     else if (this.#arena.isSparse) this.#compact();
   }
 
-  #enter(id: number, hash: number): void {
-    const mask = this.#mask;
-    let i = hash & mask;
-    while (this.#index[i] !== 0) i = (i + 1) & mask;
-    this.#index[i] = (hash & ~mask) | id;
-  }
-
-  #leave(id: number, hash: number): void {
-    const index = this.#index;
-    const mask = this.#mask;
-    let hole = hash & mask;
-    while (((index[hole]! ^ id) & mask) !== 0 || ((index[hole]! ^ hash) & ~mask) !== 0) hole = (hole + 1) & mask;
-    for (let i = (hole + 1) & mask; ; i = (i + 1) & mask) {
-      const entry = index[i]!;
-      if (entry === 0) break;
-      const home = this.rows.get(entry & mask, SetWord.Hash) & mask;
-      if (((i - home) & mask) < ((i - hole) & mask)) continue;
-      index[hole] = entry;
-      hole = i;
-    }
-    index[hole] = 0;
-  }
-
-  #grow(): void {
-    this.#reindex((this.#mask + 1) * 2);
-  }
-
-  #reindex(size: number): void {
-    this.#index = new Uint32Array(size);
-    this.#mask = size - 1;
+  #reindex(): void {
+    this.#index.renew(this.#size, this.#limit + 1);
     for (let id = 1; id < this.#limit; id++) {
-      if (this.rows.get(id, SetWord.Serial) !== 0) this.#enter(id, this.rows.get(id, SetWord.Hash));
+      if (this.rows.get(id, SetWord.Serial) !== 0) this.#index.enter(id, this.rows.get(id, SetWord.Hash));
     }
   }
 
@@ -347,9 +320,7 @@ export class AttributeStore {
     this.rows.pages.length = Math.min(this.rows.pages.length, ((limit - 1) >>> PAGE_BITS) + 1);
     this.#vacant.length = 0;
     for (let page = this.rows.pages.length - 1; page >= 0; page--) this.#freeRows(page);
-    let size = this.#mask + 1;
-    while (size > FIRST_INDEX && size > limit * 2 && this.#size * 4 < size) size /= 2;
-    if (size !== this.#mask + 1) this.#reindex(size);
+    if (this.#index.isSparse(this.#size, this.#limit)) this.#reindex();
   }
 
   /** The rows of a page that have no set are free; a page that has none at all goes back. */
@@ -376,8 +347,7 @@ export class AttributeStore {
     this.#arena.renew();
     this.#free.fill(0);
     this.#limit = 1;
-    this.#index = new Uint32Array(FIRST_INDEX);
-    this.#mask = FIRST_INDEX - 1;
+    this.#index.reset();
   }
 
   /** Four octets a step: an attribute list has about sixty. */
@@ -404,7 +374,6 @@ function sizeClass(length: number): number {
 /** Sets are stored as an internal four-octet peer would send them: with all that there is. */
 export const STORED: CodecContext = { ...DEFAULT_CONTEXT, peer: "ibgp" };
 
-const FIRST_INDEX = 1 << 8;
 const CLASSES = 64;
 const LENGTH_BITS = 20;
 const LENGTH_MASK: number = (1 << LENGTH_BITS) - 1;

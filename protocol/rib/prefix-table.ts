@@ -7,6 +7,7 @@
  */
 import { type IpAddress, type Prefix, prefixOf } from "../wire/address.ts";
 import { PAGE_BITS, PAGE_MASK, Rows } from "./columns.ts";
+import { HashIndex, mix } from "./hash-index.ts";
 import type { Net, NetType, RoaNet, Slot } from "./route.ts";
 
 export class PrefixTable {
@@ -15,11 +16,8 @@ export class PrefixTable {
   readonly #roa: boolean;
   readonly #rows: Rows;
   readonly #seed: number;
-  #index = new Uint32Array(FIRST_INDEX);
-  #mask = FIRST_INDEX - 1;
+  readonly #index = new HashIndex();
   #size = 0;
-  /** Index entries of prefixes that are gone: probes go on over them. */
-  #graves = 0;
   #limit = 1;
   #free = 0;
   readonly #lengths = new Int32Array(129);
@@ -43,7 +41,7 @@ export class PrefixTable {
   }
 
   get octets(): number {
-    return this.#rows.octets + this.#index.byteLength;
+    return this.#rows.octets + this.#index.octets;
   }
 
   find(net: Net): Slot | undefined {
@@ -171,11 +169,11 @@ export class PrefixTable {
   /** Every entry of a ROA table whose prefix is exactly this one, whatever its AS and longest length. */
   *roas(prefix: Prefix): Generator<Slot> {
     const hash = this.#hashOf(prefix);
-    for (let i = hash & this.#mask; ; i = (i + 1) & this.#mask) {
-      const entry = this.#index[i]!;
+    for (let i = hash & this.#index.mask; ; i = (i + 1) & this.#index.mask) {
+      const entry = this.#index.entries[i]!;
       if (entry === 0) return;
-      if (((entry ^ hash) & ~this.#mask) !== 0) continue;
-      const slot = entry & this.#mask;
+      if (((entry ^ hash) & ~this.#index.mask) !== 0) continue;
+      const slot = entry & this.#index.mask;
       if (slot !== 0 && this.#matches(slot, prefix)) yield slot as Slot;
     }
   }
@@ -188,12 +186,11 @@ export class PrefixTable {
   }
 
   #find4(w0: number, length: number, net: Net | undefined, hash: number): number {
-    const index = this.#index;
-    const mask = this.#mask;
+    const { entries, mask } = this.#index;
     const { pages, stride } = this.#rows;
     const word = w0 | 0;
     for (let i = hash & mask; ; i = (i + 1) & mask) {
-      const entry = index[i]!;
+      const entry = entries[i]!;
       if (entry === 0) return 0;
       if (((entry ^ hash) & ~mask) !== 0) continue;
       const slot = entry & mask;
@@ -214,11 +211,10 @@ export class PrefixTable {
   }
 
   #probe6(w0: number, w1: number, w2: number, w3: number, length: number, hash: number): number {
-    const index = this.#index;
-    const mask = this.#mask;
+    const { entries, mask } = this.#index;
     const { pages, stride } = this.#rows;
     for (let i = hash & mask; ; i = (i + 1) & mask) {
-      const entry = index[i]!;
+      const entry = entries[i]!;
       if (entry === 0) return 0;
       if (((entry ^ hash) & ~mask) !== 0) continue;
       const slot = entry & mask;
@@ -242,7 +238,7 @@ export class PrefixTable {
   }
 
   #insert(w0: number, w1: number, w2: number, w3: number, length: number, net: Net | undefined, hash: number): number {
-    if ((this.#size + this.#graves + 1) * 10 > (this.#mask + 1) * 7) this.#rebuild();
+    if (this.#index.isFull(this.#size)) this.#rebuild();
     const slot = this.#free !== 0 ? this.#free : this.#limit++;
     const page = this.#rows.touch(slot);
     const at = (slot & PAGE_MASK) * this.#rows.stride;
@@ -260,44 +256,29 @@ export class PrefixTable {
       page[tail] = (net as RoaNet).asn ?? 0;
       page[tail + 1] = (net as RoaNet).maxLength ?? length;
     }
-    this.#enter(slot, hash);
+    this.#index.enter(slot, hash);
     this.#size++;
     this.#lengths[length]!++;
     return slot;
   }
 
-  #enter(slot: number, hash: number): void {
-    const mask = this.#mask;
-    let i = hash & mask;
-    while (this.#index[i] !== 0) i = (i + 1) & mask;
-    this.#index[i] = (hash & ~mask) | slot;
-  }
-
-  /** Twice the size, or the same without graves. Rows are read in order, so that it is the index alone that is hopped over. */
+  /** Rows are read in order, so that it is the index alone that is hopped over. */
   #rebuild(): void {
-    const size = this.#size * 20 > (this.#mask + 1) * 7 ? (this.#mask + 1) * 2 : this.#mask + 1;
-    const index = new Uint32Array(size);
-    const mask = size - 1;
+    const index = this.#index;
+    index.renew(this.#size, this.#limit + 1);
     const { pages, stride } = this.#rows;
     for (let first = 0; first < this.#limit; first += PAGE_MASK + 1) {
       const page = pages[first >>> PAGE_BITS]!;
       const rows = Math.min(PAGE_MASK + 1, this.#limit - first);
       for (let row = 0, at = 0; row < rows; row++, at += stride) {
-        if (page[at] === 0) continue;
-        const hash = this.#hashAt(page, at);
-        let i = hash & mask;
-        while (index[i] !== 0) i = (i + 1) & mask;
-        index[i] = (hash & ~mask) | (first + row);
+        if (page[at] !== 0) index.enter(first + row, this.#hashAt(page, at));
       }
     }
-    this.#index = index;
-    this.#mask = mask;
-    this.#graves = 0;
   }
 
   #remove(slot: number, page: Int32Array, at: number): void {
     const length = page[at]! & LENGTH_MASK;
-    this.#leave(slot, this.#hashAt(page, at));
+    this.#index.leave(slot, this.#hashAt(page, at));
     page[at] = 0;
     page[at + 1] = this.#free;
     this.#free = slot;
@@ -306,27 +287,10 @@ export class PrefixTable {
     if (this.#size === 0) this.#reset();
   }
 
-  /** Puts a grave in an entry's place; where nothing is behind it, not even that. */
-  #leave(slot: number, hash: number): void {
-    const index = this.#index;
-    const mask = this.#mask;
-    const entry = ((hash & ~mask) | slot) >>> 0;
-    let i = hash & mask;
-    while (index[i] !== entry) i = (i + 1) & mask;
-    if (index[(i + 1) & mask] === 0) {
-      index[i] = 0;
-      return;
-    }
-    index[i] = mask + 1; // slot 0 with a fingerprint: neither a prefix nor free
-    this.#graves++;
-  }
-
   /** The last prefix is gone: the memory goes back. */
   #reset(): void {
     this.#rows.clear();
-    this.#index = new Uint32Array(FIRST_INDEX);
-    this.#mask = FIRST_INDEX - 1;
-    this.#graves = 0;
+    this.#index.reset();
     this.#limit = 1;
     this.#free = 0;
   }
@@ -359,17 +323,7 @@ export class PrefixTable {
   }
 }
 
-/** The finaliser of MurmurHash3: every bit in moves every bit out. */
-function mix(h: number): number {
-  let x = h ^ (h >>> 16);
-  x = Math.imul(x, 0x85eb_ca6b);
-  x ^= x >>> 13;
-  x = Math.imul(x, 0xc2b2_ae35);
-  return x ^ (x >>> 16);
-}
-
 const GOLDEN = 0x9e37_79b1 | 0;
-const FIRST_INDEX = 1 << 8;
 
 /** The first word of a row: length in 8 bits, a mark that the row is in use, and the number of holders above. */
 const LENGTH_MASK = 0xff;
