@@ -1,9 +1,13 @@
 /** What a speaker does, into its timeline. */
 
+import type { CodecContext } from "../../protocol/codec/capability.ts";
+import type { Nlri } from "../../protocol/codec/nlri.ts";
+import { decodeUpdate } from "../../protocol/codec/update.ts";
 import { formatNet } from "../../protocol/policy/scalars.ts";
 import type { Slot } from "../../protocol/rib/route.ts";
 import type { Table } from "../../protocol/rib/table.ts";
-import type { ProtocolEvent } from "../protocols/protocol.ts";
+import { formatPrefix } from "../../protocol/wire/address.ts";
+import type { Protocol, ProtocolEvent } from "../protocols/protocol.ts";
 import type { ClientState, Speaker, SpeakerEvent } from "../speaker.ts";
 import type { Timeline, TimelineKind } from "./timeline.ts";
 
@@ -40,7 +44,7 @@ export function feedTimeline(timeline: Timeline, speaker: Speaker): { close(): v
 }
 
 function decided(timeline: Timeline, table: Table, slot: Slot): void {
-  if (!timeline.wants("decision")) return;
+  if (!timeline.wants("decision", table.core.now)) return;
   const best = table.best(slot);
   const net = formatNet(table.prefixes.net(slot));
   timeline.add(
@@ -53,7 +57,7 @@ function decided(timeline: Timeline, table: Table, slot: Slot): void {
 function tell(timeline: Timeline, event: SpeakerEvent, speaker: Speaker): void {
   switch (event.type) {
     case "protocol":
-      return timeline.add(kindOf(event.protocol.proto, event.event), event.protocol.name, eventText(event.event));
+      return tellProtocol(timeline, event.protocol, event.event);
     case "client":
       return tellClient(timeline, event.states);
     case "reconfigured":
@@ -72,10 +76,10 @@ function tellClient(timeline: Timeline, states: ReadonlyMap<string, ClientState>
   timeline.add("client", name, `${enabled ? "enabled" : "disabled"} by client${who}`);
 }
 
-function kindOf(proto: string, event: ProtocolEvent): TimelineKind {
-  if (event.type === "session") return proto === "BFD" ? "bfd" : "session";
-  if (event.type === "state") return "protocol";
-  return event.type === "note" && proto === "Kernel" ? "kernel" : "note";
+function tellProtocol(timeline: Timeline, { name, proto }: Protocol, event: ProtocolEvent): void {
+  const kind = KINDS[event.type] ?? "note";
+  if (!timeline.wants(kind)) return;
+  timeline.add(kind === "session" && proto === "BFD" ? "bfd" : kind, name, eventText(event));
 }
 
 function eventText(event: ProtocolEvent): string {
@@ -84,9 +88,33 @@ function eventText(event: ProtocolEvent): string {
       return `${event.from} -> ${event.to}`;
     case "session":
       return `${event.from} -> ${event.to}${event.reason === undefined ? "" : `: ${event.reason}`}`;
+    case "update":
+      return updateText(event.octets, event.context);
+    case "kernel":
+      return `${formatNet(event.net)} ${event.installed ? "handed to" : "taken from"} the kernel`;
     default:
       return event.text;
   }
+}
+
+/** `sent: withdraws 10.1.0.0/16 and 2 more, announces 10.2.0.0/16` */
+function updateText(octets: Uint8Array, context: CodecContext): string {
+  // What we sent is read as the peer reads it.
+  const update = decodeUpdate(octets, { ...context, addPathRx: context.addPathTx });
+  const { mpReach, mpUnreach } = update.attributes;
+  const gone = [...update.withdrawn, ...(mpUnreach?.nlri ?? [])];
+  const news = [...update.announced, ...(mpReach?.nlri ?? [])];
+  const parts = [
+    ...(gone.length > 0 ? [`withdraws ${someOf(gone)}`] : []),
+    ...(news.length > 0 ? [`announces ${someOf(news)}`] : []),
+  ];
+  return `sent: ${parts.join(", ") || "End-of-RIB"}`;
+}
+
+function someOf(nlri: readonly Nlri[]): string {
+  const [first] = nlri;
+  const more = nlri.length > 1 ? ` and ${nlri.length - 1} more` : "";
+  return first ? formatPrefix(first.prefix) + more : "nothing";
 }
 
 function linkText(event: SpeakerEvent & { readonly type: "interface" }, speaker: Speaker): string {
@@ -96,4 +124,10 @@ function linkText(event: SpeakerEvent & { readonly type: "interface" }, speaker:
   return `${adminUp ? "up" : "down"}${lowerUp ? "" : ", no carrier"}, ${view.addresses.length} addresses`;
 }
 
+const KINDS: Readonly<Partial<Record<ProtocolEvent["type"], TimelineKind>>> = {
+  state: "protocol",
+  session: "session",
+  update: "update",
+  kernel: "kernel",
+};
 const NOBODY: ClientState = { enabled: true, fileDisabled: false, at: Number.NEGATIVE_INFINITY };

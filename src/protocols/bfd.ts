@@ -255,6 +255,9 @@ export class BfdProtocol implements Protocol, BfdService {
     if (before !== undefined) session.since = this.#context.clock.wall();
     const text = `Session to ${formatAddress(session.remote)} changed state from ${NAMES[before ?? BfdState.Down]} to ${NAMES[event.state]}`;
     this.#life.trace("events", text);
+    const [from, to] = [NAMES[before ?? BfdState.Down], NAMES[event.state]];
+    const reason = `${formatAddress(session.remote)}, ${event.diagnostic}`;
+    this.#context.changed(this, { type: "session", from, to, reason });
     if (before === BfdState.Up || event.state === BfdState.Up) {
       const up = event.state === BfdState.Up;
       for (const { changed } of [...session.users]) changed(up, event.diagnostic);

@@ -3,6 +3,7 @@
  * protocol/fsm, the octets' way into and out of the tables in protocol/rib; here they meet sockets,
  * interfaces, the clock and the operator.
  */
+import { MessageType } from "../../protocol/codec/iana.ts";
 import type { Cause } from "../../protocol/fsm/backoff.ts";
 import type { Session } from "../../protocol/fsm/negotiate.ts";
 import type { Wait } from "../../protocol/fsm/peer-state.ts";
@@ -113,6 +114,9 @@ export class BgpProtocol implements Protocol, DynamicSession {
       changed: () => this.#changed(),
       trace: (flag, text) => {
         if (this.debug.has(flag)) this.#life.trace(flag, text());
+      },
+      message: (direction, octets) => {
+        if (direction === "out" && octets[TYPE_AT] === MessageType.Update) this.#updateSent(octets);
       },
       bug: (text) => this.#log("bug", text),
     });
@@ -242,6 +246,11 @@ export class BgpProtocol implements Protocol, DynamicSession {
     this.#stopped = `disabled after an error${why ? `: ${why}` : ""}`;
     this.#past.lastError = lastError;
     this.#past.message = message;
+  }
+
+  #updateSent(octets: Uint8Array): void {
+    const context = this.#session?.established?.session.context;
+    if (context) this.#context.changed(this, { type: "update", octets, context });
   }
 
   #changed(): void {
@@ -398,3 +407,6 @@ export class BgpProtocol implements Protocol, DynamicSession {
     };
   }
 }
+
+/** Octets of a message before its type. */
+const TYPE_AT = 18;

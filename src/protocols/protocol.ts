@@ -3,7 +3,7 @@
  * (down, start, up, stop, flush), channels, and a typed status that the renderers print.
  */
 import type { Kernel } from "../../fib/index.ts";
-import type { Capability } from "../../protocol/codec/capability.ts";
+import type { Capability, CodecContext } from "../../protocol/codec/capability.ts";
 import type { Channel } from "../../protocol/rib/channel.ts";
 import type { Rib } from "../../protocol/rib/rib.ts";
 import type { Net } from "../../protocol/rib/route.ts";
@@ -58,7 +58,11 @@ export type ProtocolEvent =
   | { readonly type: "state"; readonly from: ProtocolState; readonly to: ProtocolState }
   | { readonly type: "session"; readonly from: string; readonly to: string; readonly reason?: string }
   | { readonly type: "limit"; readonly text: string }
-  | { readonly type: "note"; readonly text: string };
+  | { readonly type: "note"; readonly text: string }
+  /** An UPDATE has gone out; who wants more of it than its octets reads them now, they are not kept. */
+  | { readonly type: "update"; readonly octets: Uint8Array; readonly context: CodecContext }
+  /** A route was handed to the kernel, or taken from it. */
+  | { readonly type: "kernel"; readonly net: Net; readonly installed: boolean };
 
 export interface Protocol {
   readonly name: string;
