@@ -375,6 +375,7 @@ export class Channel {
 
   #flushed(): void {
     this.#state = "DOWN";
+    this.imports.forgetBounds();
     this.flushDone();
     this.onFlushed?.();
   }
@@ -389,16 +390,18 @@ export class Channel {
     this.#exportLimit.reset();
   }
 
-  /** Visits all slots in slices, the first at once; a walk of the same name begins anew. */
+  /** Visits all slots that may hold anything of this channel in slices, the first at once; a walk of the same name begins anew. */
   #walk(name: string, visit: (slot: Slot) => void, done?: () => void): void {
     const { prefixes, core } = this.table;
-    let at = 1;
+    const { imports } = this;
+    let at = this.exportsAll ? 1 : imports.low;
     const job: RibJob = {
       step: () => {
         if (this.#walks.get(name) !== job) return false;
-        const end = Math.min(at + WALK_SLICE, prefixes.limit);
+        const limit = this.exportsAll ? prefixes.limit : Math.min(imports.high + 1, prefixes.limit);
+        const end = Math.min(at + WALK_SLICE, limit);
         for (; at < end; at++) if (prefixes.isUsed(at)) visit(at as Slot);
-        if (at < prefixes.limit) return true;
+        if (at < limit) return true;
         this.#walks.delete(name);
         done?.();
         return false;

@@ -32,6 +32,9 @@ export class RouteImport {
   filtered = 0;
   /** Routes were rejected and not kept: a new filter needs the peer to send them again. */
   forgot = false;
+  /** All slots with anything of this channel are from `low` to `high`: what one peer brings lies together. */
+  low: number = Number.MAX_SAFE_INTEGER;
+  high = 0;
   readonly #core: RibCore;
   readonly #table: Table;
   readonly #source: number;
@@ -93,6 +96,8 @@ export class RouteImport {
   /** A route came in. Slot and set may be fresh and unheld: the caller sweeps the set, this the slot. */
   announce(slot: Slot, pathId: number, received: AttrId): void {
     this.updates.received++;
+    if (slot < this.low) this.low = slot;
+    if (slot > this.high) this.high = slot;
     if (
       this.#rules.receiveLimit.options &&
       this.#isNew(slot, pathId) &&
@@ -172,8 +177,14 @@ export class RouteImport {
     }
   }
 
+  /** Nothing is left: the next routes may lie elsewhere. */
+  forgetBounds(): void {
+    this.low = Number.MAX_SAFE_INTEGER;
+    this.high = 0;
+  }
+
   markStale(): void {
-    this.#table.markStale(this.#source, 1, this.#table.prefixes.limit);
+    this.#table.markStale(this.#source, this.low, Math.min(this.high + 1, this.#table.prefixes.limit));
     this.adjRibIn.markStale();
   }
 
