@@ -76,7 +76,8 @@ function ipv6Token(text: string): Omit<Numeric, "end"> | string {
 }
 
 function octets(text: string): Omit<Numeric, "end"> {
-  return { token: T.BYTESTRING, text: text.replace(/^hex:/, "").replaceAll(":", "") };
+  const isMarked = text.startsWith("hex:");
+  return { token: T.BYTESTRING, text: text.replace("hex:", "").replaceAll(":", ""), number: isMarked ? 1 : 0 };
 }
 
 function hexadecimal(text: string): Omit<Numeric, "end"> | string {

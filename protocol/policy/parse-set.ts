@@ -37,7 +37,6 @@ export function parseNumberSet(p: Parser, parseTerm: TermParser): ValueSet {
   const items = [...parseSetItem(p, parseTerm)];
   while (p.accept(T[","])) items.push(...parseSetItem(p, parseTerm));
   p.expect(T["]"]);
-  if (items.some((item) => item.type !== Type.Int)) p.fail("Only integer sets allowed in path mask");
   return new ValueSet(items);
 }
 

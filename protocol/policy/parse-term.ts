@@ -230,12 +230,22 @@ function parseParenthesized(p: Parser): Term {
 /** After `[=`. */
 function parseMask(p: Parser): Term {
   const parts: MaskPart[] = [];
-  while (!p.accept(T.PC)) {
+  while (!p.is(T.PC)) {
     const part = parseMaskPart(p);
     // A second `+` in a row says nothing new.
     if (part.kind !== "repeat" || parts.at(-1)?.kind !== "repeat") parts.push(part);
   }
+  checkMaskSets(p, parts);
+  p.take();
   return mask(parts, p.here);
+}
+
+/** bird finds out behind the last part. */
+function checkMaskSets(p: Parser, parts: readonly MaskPart[]): void {
+  const isWrong = parts.some(
+    (part) => part.kind === "set" && part.set.type !== undefined && part.set.type !== Type.Int,
+  );
+  if (isWrong) p.failLater("Only integer sets allowed in path mask");
 }
 
 function parseMaskPart(p: Parser): MaskPart {

@@ -235,8 +235,8 @@ export class Parser {
   }
 
   define(symbol: SymbolValue): void {
-    if (this.scope.has(symbol.name)) this.fail(`Symbol '${symbol.name}' already defined`);
-    this.scope.define(symbol);
+    if (this.scope.has(symbol.name)) this.failLater(`Symbol '${symbol.name}' already defined`);
+    else this.scope.define(symbol);
   }
 
   /** Whether a type begins here. */

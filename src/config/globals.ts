@@ -143,7 +143,7 @@ function parseTableDefinition(c: ConfigDraft): void {
   const name = p.name();
   const place = p.here;
   const known = c.tables.get(name);
-  const isPredefined = known !== undefined && known.place === undefined && known.netType === netType;
+  const isPredefined = PREDEFINED.get(name) === netType;
   if (!isPredefined && c.scope.has(name)) p.fail(`Symbol '${name}' already defined`);
   const table: Draft<TableConfig> = { name, netType, sorted: false, trie: known?.trie ?? false, place };
   c.addTable(table);
@@ -178,8 +178,14 @@ function parseGc(p: Parser): void {
     return;
   }
   p.expect(T.PERIOD);
-  if (parseTime(p) > 3600) p.failAhead("GC period must be at most 3600 s");
+  if (parseTime(p) > 3600) p.fail("GC period must be at most 3600 s");
 }
+
+/** They are there, and may be defined all the same, for their options. */
+const PREDEFINED: ReadonlyMap<string, NetType> = new Map<string, NetType>([
+  ["master4", "ipv4"],
+  ["master6", "ipv6"],
+]);
 
 const TRIES: ReadonlySet<NetType> = new Set<NetType>(["ipv4", "ipv6", "vpn4", "vpn6", "roa4", "roa6", "ipv6-sadr"]);
 
