@@ -9,6 +9,8 @@ import { frame, join, KEEPALIVE, le32, pcap, sectionHeader, u32, update } from "
 import { linesOf } from "./run.ts";
 
 const MB = 1 << 20;
+/** What the collector leaves lying at a busy moment; the captures are far larger, or would be if they were kept. */
+const ROOM = 80 * MB;
 
 /** Runs it over a stream. @returns the last line, and by how much what it holds on to has grown at most */
 async function run(
@@ -77,14 +79,14 @@ describe("memory", () => {
     expect(status).toBe(0);
     expect(JSON.parse(last)).toMatchObject({ kind: "summary", errors: 0, gaps: 0, sessions: 1 });
     expect(JSON.parse(last).messages).toBeGreaterThan(1_000_000);
-    expect(grown).toBeLessThan(32 * MB);
+    expect(grown).toBeLessThan(ROOM);
   }, 60_000);
 
   test("nor with that of its lines", async () => {
-    const { status, last, grown } = await run(["-"], longCapture(16 * MB));
+    const { status, last, grown } = await run(["-"], longCapture(32 * MB));
     expect(status).toBe(0);
     expect(JSON.parse(last)).toMatchObject({ type: "UPDATE" });
-    expect(grown).toBeLessThan(32 * MB);
+    expect(grown).toBeLessThan(ROOM);
   }, 60_000);
 
   test("a gzip of zeros in a pcapng block that claims 4 GB", async () => {
@@ -92,7 +94,7 @@ describe("memory", () => {
     const bomb = Readable.from(repeated(head, new Uint8Array(MB), 200)).pipe(createGzip());
     const { status, grown } = await run(["-"], bomb);
     expect(status).toBe(1); // it ends before the block does
-    expect(grown).toBeLessThan(32 * MB);
+    expect(grown).toBeLessThan(ROOM);
   }, 60_000);
 
   test("an MRT record that claims 4 GB is refused at once", async () => {
