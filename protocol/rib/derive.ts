@@ -6,8 +6,8 @@ import type { AsPath } from "../codec/as-path.ts";
 import type { ExtCommunity, LargeCommunity } from "../codec/community.ts";
 import { AttributeCode, Flags } from "../codec/iana.ts";
 import { AttributeScan } from "./attribute-scan.ts";
-import { type AttributeStore, SetWord } from "./attribute-store.ts";
 import type { AttrId, RouteAttributes } from "./route.ts";
+import { SetWord } from "./set-word.ts";
 
 /** Attributes whose value can be put in place, in order of code. */
 const PATCHES: readonly { readonly key: keyof RouteAttributes; readonly code: number; readonly flags: number }[] = [
@@ -20,8 +20,28 @@ const PATCHES: readonly { readonly key: keyof RouteAttributes; readonly code: nu
   { key: "largeCommunities", code: AttributeCode.LargeCommunity, flags: Flags.Optional | Flags.Transitive },
 ];
 
+/** What it needs of the AttributeStore, which is where it lives. */
+export interface SetSource {
+  word(id: AttrId, word: number): number;
+  attributes(id: AttrId): RouteAttributes;
+  intern(attributes: RouteAttributes): AttrId;
+  defaultLocalPref(id: AttrId): number | undefined;
+  contextOf(id: AttrId): number;
+  blockPage(id: AttrId): Uint8Array;
+  blockStart(id: AttrId): number;
+  blockLength(id: AttrId): number;
+  internBlock(
+    octets: Uint8Array,
+    start: number,
+    end: number,
+    scan: AttributeScan,
+    context: number,
+    nextHop: number,
+  ): AttrId;
+}
+
 export class Deriver {
-  readonly #store: AttributeStore;
+  readonly #store: SetSource;
   readonly #scan = new AttributeScan();
   #octets = new Uint8Array(1024);
   #length = 0;
@@ -30,7 +50,7 @@ export class Deriver {
     [];
   #nextRecent = 0;
 
-  constructor(store: AttributeStore) {
+  constructor(store: SetSource) {
     this.#store = store;
     this.#scan.internal = true;
   }

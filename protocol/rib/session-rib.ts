@@ -18,6 +18,7 @@ import { BgpImport, type Refusal } from "./bgp-import.ts";
 import type { BgpPeerPolicy, PeerSession } from "./bgp-policy.ts";
 import { isBogus4, isBogus6 } from "./bogus.ts";
 import { FaultLog } from "./fault-log.ts";
+import { faultWords } from "./fault-words.ts";
 import type { Rib } from "./rib.ts";
 import type { AttrId, RouteAttributes, RouteSource, Slot } from "./route.ts";
 
@@ -332,7 +333,8 @@ export class SessionRib {
       this.#withdrawn(formatPrefix(nlri[0]!.prefix));
     }
     if (!wire || refusal || !hop) return this.#withdrawAll(channel, nlri);
-    const set = channel.table.core.attributes.intern(this.#settle(wire, hop, linkLocal, localPrefDiscarded));
+    const settled = this.#settle(this.#accepted(channel, wire), hop, linkLocal, localPrefDiscarded);
+    const set = channel.table.core.attributes.intern(settled);
     for (const { prefix, pathId } of nlri) {
       const { family, w0, w1, w2, w3, length } = prefix;
       const bogus = family === 4 ? isBogus4(w0, length) : isBogus6(w0, w1, w2, w3, length);
@@ -340,6 +342,14 @@ export class SessionRib {
       else channel.intake.announce(channel.table.prefixes.add(prefix), pathId ?? 0, set);
     }
     channel.table.core.attributes.sweep(set as AttrId);
+  }
+
+  /** AIGP of a session that is not enabled for it is as if it were unknown (RFC 7311 §3.2). */
+  #accepted(channel: BgpChannel, wire: PathAttributes): PathAttributes {
+    if (wire.aigp === undefined || channel.bgp.aigp !== "off") return wire;
+    this.#fault("Discarding AIGP attribute received on non-AIGP session");
+    const { aigp: _, ...rest } = wire;
+    return rest;
   }
 
   #settle(
@@ -380,8 +390,7 @@ export class SessionRib {
   }
 
   #reportFaults(faults: readonly AttributeFault[]): void {
-    for (const { reason, code, subcode, severity } of faults)
-      this.#fault(`${reason} (${severity}, ${code}/${subcode})`);
+    for (const fault of faults) this.#fault(faultWords(fault));
   }
 
   #fault(text: string): void {
