@@ -151,7 +151,7 @@ function neighbor(i: number): string {
 }
 
 function address(i: number): string {
-  return `127.1.${i >> 8}.${(i & 255) + 1}`;
+  return `127.1.${Math.floor(i / 200)}.${(i % 200) + 1}`;
 }
 
 function table(peer: number, count: number): Uint8Array[] {
@@ -163,7 +163,7 @@ function table(peer: number, count: number): Uint8Array[] {
     const asPath = [{ type: 2 as const, asns: [65_100 + peer, 3000 + (at % 5000), 4000] }];
     messages.push(
       ...packUpdates(
-        { origin: 0, asPath, nextHop: ipv4(0x7f01_0001 + peer) },
+        { origin: 0, asPath, nextHop: ipv4(0x0a63_0001 + peer) },
         nlri.slice(at, at + GROUP),
         DEFAULT_CONTEXT,
         4096,

@@ -9,14 +9,14 @@ import type { Session } from "../../protocol/fsm/negotiate.ts";
 import type { Wait } from "../../protocol/fsm/peer-state.ts";
 import type { StaleMap } from "../../protocol/fsm/stale.ts";
 import type { Channel } from "../../protocol/rib/channel.ts";
-import { formatAddress, type Prefix, prefixOf, width } from "../../protocol/wire/address.ts";
+import { formatAddress } from "../../protocol/wire/address.ts";
 import type { BgpConfig, DebugFlag, LogClass } from "../config/schema.ts";
 import type { Millis } from "../host.ts";
 import type { Connection, Listener } from "../transport/tcp.ts";
 import { cease, limitCease, stopWords } from "./bgp/cease.ts";
 import { type DynamicSession, Neighbors } from "./bgp/dynamic.ts";
 import type { Routes } from "./bgp/handler.ts";
-import { peerConfig, socketOptions } from "./bgp/options.ts";
+import { listenOptions, peerConfig, socketOptions } from "./bgp/options.ts";
 import { heldBack } from "./bgp/output.ts";
 import { Past } from "./bgp/past.ts";
 import { Reachability } from "./bgp/reachability.ts";
@@ -271,25 +271,15 @@ export class BgpProtocol implements Protocol, DynamicSession {
   // ---- sockets
 
   #listen(): void {
-    const { neighborAddress, neighborRange, localAddress, localPort, strictBind, iface } = this.#config;
-    const from: Prefix | undefined =
-      neighborRange ?? (neighborAddress && prefixOf(neighborAddress, width(neighborAddress.family)));
-    if (!from) return;
-    this.#listener = this.#context.transport.listen(
-      {
-        ...socketOptions(this.#config),
-        from,
-        port: localPort,
-        ...(localAddress && { local: localAddress }),
-        ...(strictBind && { strict: true }),
-        ...(iface !== undefined && { iface }),
-        log: this.#context.log,
-        onTrouble: (text) => {
-          this.#listening = text;
-          if (text !== undefined) this.#log("error", `Cannot open listening socket on port ${localPort}: ${text}`);
-        },
-      },
-      (connection) => this.accept(connection),
+    const claim = listenOptions(this.#config);
+    if (!claim) return;
+    const { log } = this.#context;
+    const onTrouble = (text: string | undefined): void => {
+      this.#listening = text;
+      if (text !== undefined) this.#log("error", `Cannot open listening socket on port ${claim.port}: ${text}`);
+    };
+    this.#listener = this.#context.transport.listen({ ...claim, log, onTrouble }, (connection) =>
+      this.accept(connection),
     );
   }
 

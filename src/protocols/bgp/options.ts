@@ -5,8 +5,9 @@ import { CeaseSubcode, Role } from "../../../protocol/codec/iana.ts";
 import type { OfferedFamily, OpenConfig } from "../../../protocol/fsm/negotiate.ts";
 import type { PeerConfig } from "../../../protocol/fsm/peer-state.ts";
 import type { NetType } from "../../../protocol/rib/route.ts";
+import { prefixOf, width } from "../../../protocol/wire/address.ts";
 import type { BgpConfig, CeaseReason, ChannelConfig, RoleName } from "../../config/schema.ts";
-import type { SocketOptions } from "../../transport/tcp.ts";
+import type { ListenOptions, SocketOptions } from "../../transport/tcp.ts";
 import type { ProtocolContext } from "../protocol.ts";
 
 /** The address family of a channel (RFC 4760). */
@@ -53,6 +54,22 @@ export function socketOptions(config: BgpConfig): SocketOptions {
     ...(config.vrf !== undefined && config.vrf !== "" && { device: config.vrf }),
     ...(config.freeBind && { freeBind: true }),
   };
+}
+
+/** Whose connections are ours; undefined: nobody's. */
+export function listenOptions(config: BgpConfig): Omit<ListenOptions, "log"> | undefined {
+  const { neighborAddress, neighborRange, localAddress, localPort, strictBind, iface } = config;
+  const from = neighborRange ?? (neighborAddress && prefixOf(neighborAddress, width(neighborAddress.family)));
+  return (
+    from && {
+      ...socketOptions(config),
+      from,
+      port: localPort,
+      ...(localAddress && { local: localAddress }),
+      ...(strictBind && { strict: true }),
+      ...(iface !== undefined && { iface }),
+    }
+  );
 }
 
 function openConfig(config: BgpConfig, context: ProtocolContext, restarting: boolean): OpenConfig {

@@ -46,7 +46,7 @@ export class BgpRoutes {
   /** Families of the running session whose End-of-RIB has come. */
   readonly #complete = new Set<FamilyKey>();
   #completeBy = 0;
-  #refreshes = 0;
+  readonly #refreshes = new Map<FamilyKey, number>();
   readonly #flushing = new Set<BgpChannel>();
   #waiting: (() => void)[] = [];
 
@@ -140,9 +140,12 @@ export class BgpRoutes {
     rib.receiveRefresh(message);
     if (message.subtype !== RefreshSubtype.BeginningOfRr) return;
     const { clock } = this.#context;
-    const number = ++this.#refreshes; // a second one starts anew
+    const key = familyKey(message.afi, message.safi);
+    const number = (this.#refreshes.get(key) ?? 0) + 1; // a second one starts anew
+    this.#refreshes.set(key, number);
     clock.at(clock.now() + REFRESH_LIMIT_MS, () => {
-      if (this.#session?.rib === rib && this.#refreshes === number) rib.receiveRefresh({ ...message, subtype: RefreshSubtype.EndOfRr });
+      if (this.#session?.rib !== rib || this.#refreshes.get(key) !== number) return;
+      rib.receiveRefresh({ ...message, subtype: RefreshSubtype.EndOfRr });
     });
   }
 
