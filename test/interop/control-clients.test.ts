@@ -160,6 +160,40 @@ describe.skipIf(why)("what clients switched", () => {
   });
 });
 
+/** What systemd does: opens the socket, puts it at descriptor 3, says whose it is, becomes the daemon. */
+const MANAGER = `
+import os, socket, sys
+path, *command = sys.argv[1:]
+listener = socket.socket(socket.AF_UNIX)
+listener.bind(path)
+listener.listen(16)
+os.dup2(listener.fileno(), 3)
+os.set_inheritable(3, True)
+os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()))
+os.execv(command[0], command)
+`;
+
+describe.skipIf(why ?? !installed("python3"))("a socket that the service manager opened", () => {
+  test("is served, and stays when the daemon goes", async () => {
+    const directory = mkdtempSync(join(tmpdir(), "linnet-activation-"));
+    const socket = join(directory, "bird.ctl");
+    writeFileSync(join(directory, "bird.conf"), CONF);
+    const daemon = [process.execPath, LINNET, "-f", "-c", "bird.conf", "-s", socket];
+    const child = spawn("python3", ["-c", MANAGER, socket, ...daemon], { cwd: directory, stdio: "ignore" });
+    const exited = new Promise((resolve) => child.once("exit", resolve));
+    try {
+      await until("the manager's socket", () => existsSync(socket));
+      // Nobody has to be there yet: the connection waits.
+      expect(await ask(socket, "disable tailscale")).toBe("0009-tailscale: disabled\n0000 \n");
+    } finally {
+      child.kill();
+      await exited;
+    }
+    expect(existsSync(socket)).toBe(true);
+    rmSync(directory, { recursive: true, force: true });
+  });
+});
+
 describe.skipIf(why)("linnetc", () => {
   const daemon = new Running();
   beforeAll(() => daemon.start());
