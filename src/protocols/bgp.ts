@@ -132,9 +132,8 @@ export class BgpProtocol implements Protocol, DynamicSession {
         this.#changed(); // a passive session does nothing, and has another name all the same
       },
       lost: (text, error, first) => {
-        const { neighborAddress: neighbor } = this.#config;
-        if (first && neighbor)
-          this.#life.trace("events", `Waiting for ${formatAddress(neighbor)} to become my neighbor`);
+        const { neighborAddress: ip } = this.#config;
+        if (first && ip) this.#life.trace("events", `Waiting for ${formatAddress(ip)} to become my neighbor`);
         session.handle({ type: "ready", ready: false, text, error });
       },
       bfdDown: (diagnostic, error, cause) => {
@@ -240,10 +239,9 @@ export class BgpProtocol implements Protocol, DynamicSession {
   }
 
   #disable(cause: Cause): void {
-    const why = whyDown(cause, this.#config);
     const { lastError, message } = this.#past;
     this.stop({ kind: "disable" }).catch((failure: unknown) => this.#log("bug", String(failure)));
-    this.#stopped = `disabled after an error${why ? `: ${why}` : ""}`;
+    this.#stopped = `disabled after an error: ${whyDown(cause, this.#config) ?? "of an unknown kind"}`;
     this.#past.lastError = lastError;
     this.#past.message = message;
   }
