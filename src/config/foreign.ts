@@ -5,6 +5,7 @@
 
 import type { Parser } from "../../protocol/policy/parser.ts";
 import { T, type Token } from "../../protocol/policy/tokens.ts";
+import { parseBabelItem } from "./babel.ts";
 import {
   finishChannel,
   openChannel,
@@ -21,14 +22,20 @@ interface ForeignDraft extends ProtocolDraft {
   proto: string;
 }
 
-function foreign(word: string, proto: string, variants: readonly Token[] = []): ProtocolKind {
+/** @param parse the kind's own options, where we know them; left out: anything is read past */
+function foreign(
+  word: string,
+  proto: string,
+  variants: readonly Token[] = [],
+  parse?: (c: ConfigDraft) => boolean,
+): ProtocolKind {
   return kindOf<ForeignDraft>({
     word,
     begin: ({ p }) => {
       for (const variant of variants) if (p.accept(variant)) break;
     },
     create: () => ({ proto }),
-    item: (c, draft) => parseAnything(c, draft),
+    item: (c, draft) => parseItem(c, draft, parse),
     finish: (c, draft): ForeignConfig => {
       tell(c, draft, word);
       return {
@@ -47,8 +54,8 @@ function tell(c: ConfigDraft, draft: ForeignDraft, word: string): void {
   else c.warn(draft.place, text);
 }
 
-/** One option, whatever it is, up to its `;` or to the end of its braces. */
-function parseAnything(c: ConfigDraft, draft: ForeignDraft): boolean {
+/** One option, up to its `;` or to the end of its braces. */
+function parseItem(c: ConfigDraft, draft: ForeignDraft, parse: ((c: ConfigDraft) => boolean) | undefined): boolean {
   const { p } = c;
   if (startsChannel(p)) {
     const { name, netType } = parseNetType(p);
@@ -57,6 +64,7 @@ function parseAnything(c: ConfigDraft, draft: ForeignDraft): boolean {
     else skip(p);
     return true;
   }
+  if (parse) return parse(c);
   skip(p);
   return true;
 }
@@ -77,7 +85,7 @@ function skip(p: Parser): void {
 export const FOREIGN_KINDS: readonly (readonly [Token, ProtocolKind])[] = [
   [T.OSPF, foreign("ospf", "OSPF", [T.V2, T.V3])],
   [T.RIP, foreign("rip", "RIP", [T.NG])],
-  [T.BABEL, foreign("babel", "Babel")],
+  [T.BABEL, foreign("babel", "Babel", [], parseBabelItem)],
   [T.RADV, foreign("radv", "RAdv")],
   [T.PERF, foreign("perf", "Perf")],
 ];
