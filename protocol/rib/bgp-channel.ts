@@ -116,7 +116,7 @@ class GroupExport implements Exporter {
   session: ChannelSession | undefined;
   member: GroupMember | undefined;
   readonly #channel: BgpChannel;
-  #base = { updates: exportUpdates(), withdraws: exportWithdraws(), own: 0 };
+  #base = { updates: exportUpdates(), withdraws: exportWithdraws(), own: 0, ownWithdraws: 0 };
   #kept = { updates: exportUpdates(), withdraws: exportWithdraws() };
   #rules = "";
 
@@ -148,9 +148,11 @@ class GroupExport implements Exporter {
     const { withdraws: kept } = this.#kept;
     const { withdraws: base } = this.#base;
     const now = group?.withdraws ?? base;
+    const { ownWithdraws } = this.#base;
+    const own = (group?.ownWithdraws.get(this.#channel.source.id) ?? ownWithdraws) - ownWithdraws;
     return {
       received: kept.received + now.received - base.received,
-      accepted: kept.accepted + now.accepted - base.accepted,
+      accepted: kept.accepted + now.accepted - base.accepted - own, // never was there
     };
   }
 
@@ -228,7 +230,8 @@ class GroupExport implements Exporter {
     this.#rules = rulesKey(channel, session);
     const group = session.rib.groups.find(key, () => groupOptions(channel, session));
     const own = group.ownUpdates.get(channel.source.id) ?? 0;
-    this.#base = { updates: { ...group.updates }, withdraws: { ...group.withdraws }, own };
+    const ownWithdraws = group.ownWithdraws.get(channel.source.id) ?? 0;
+    this.#base = { updates: { ...group.updates }, withdraws: { ...group.withdraws }, own, ownWithdraws };
     return new GroupMember(group, channel.source, session.policy.neighborAddress, () => session.wake());
   }
 

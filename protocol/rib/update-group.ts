@@ -63,6 +63,7 @@ export class UpdateGroup implements TableFeed {
   readonly withdraws: ExportWithdraws = exportWithdraws();
   /** Of the accepted updates, those of a source's own routes: its peer does not get them. */
   readonly ownUpdates: Map<number, number> = new Map();
+  readonly ownWithdraws: Map<number, number> = new Map();
   /** Octets of batches that a member may have before it; one with more goes alone. */
   patience: number = 1 << 20;
   /** Prefixes in the Adj-RIB-Out, and those of them that a source brought: its own peer does not get them. */
@@ -442,6 +443,8 @@ export class UpdateGroup implements TableFeed {
       const at = i * 5;
       if (r[at + 1] !== 0 || r[at + 3] === 0) continue;
       this.withdraws.accepted++;
+      const sourceId = r[at + 4]! & SOURCE;
+      this.ownWithdraws.set(sourceId, (this.ownWithdraws.get(sourceId) ?? 0) + 1);
       const alsoExcept = this.alsoExcepted(r[at + 3]! as AttrId, r[at + 4]!);
       this.writer.audience({ only: 0, except: r[at + 4]! & SOURCE, alsoExcept });
       this.writer.withdraw(this.index.slotOf(r[at]!), this.index.pathOf(r[at]!));

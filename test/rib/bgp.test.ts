@@ -16,6 +16,16 @@ function pair(): { world: World; a: Peer; b: Peer } {
 }
 
 describe("what comes in", () => {
+  test("a peer's own route that goes is no withdrawal to it", () => {
+    const { a, b } = pair();
+    a.announce([NET]);
+    b.pull();
+    a.withdraw([NET]);
+    for (const peer of [a, b]) peer.pull();
+    expect(a.channel.counters.exportWithdraws).toEqual({ received: 1, accepted: 0 });
+    expect(b.channel.counters.exportWithdraws).toEqual({ received: 1, accepted: 1 });
+  });
+
   test("our own AS in the path: as withdrawn, without a word", () => {
     const { world, a } = pair();
     a.announce([NET]);
