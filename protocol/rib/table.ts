@@ -8,7 +8,7 @@
 import type { IpAddress, Prefix } from "../wire/address.ts";
 import { covers } from "../wire/address.ts";
 import { SetWord } from "./attribute-store.ts";
-import { PAGE_BITS, PAGE_MASK, Rows } from "./columns.ts";
+import { PAGE_BITS, PAGE_MASK } from "./columns.ts";
 import { best, Candidate, mergeable } from "./decision.ts";
 import type { PrefixTable } from "./prefix-table.ts";
 import type { Gateways } from "./resolver.ts";
@@ -16,11 +16,13 @@ import {
   type AttrId,
   type Net,
   type NetType,
+  NO_ROUTE,
   type RouteAttributes,
   RouteKind,
   type RouteSource,
   type Slot,
 } from "./route.ts";
+import { NEXT, ROUTE_STRIDE, RouteRows, SINCE, SOURCE_MASK, STALE, TAG } from "./route-rows.ts";
 import { RouteView } from "./route-view.ts";
 import type { RibCore } from "./sources.ts";
 
@@ -74,14 +76,7 @@ export class Table {
   /** Changes of a best route to another one, and to none, ever. */
   updates = 0;
   withdrawals = 0;
-  readonly #rows = new Rows(STRIDE);
-  readonly #more = new Rows(STRIDE);
-  /** Path ids of routes in the two above; empty until a route has one. */
-  readonly #rowPaths = new Rows(1);
-  readonly #morePaths = new Rows(1);
-  #hasPaths = false;
-  #freeMore = 0;
-  #moreLimit = 1;
+  readonly #at = new RouteRows();
   #routes = 0;
   #nets = 0;
   readonly #feeds: TableFeed[] = [];
@@ -101,7 +96,7 @@ export class Table {
 
   /** Some route has a path id. */
   get hasPaths(): boolean {
-    return this.#hasPaths;
+    return this.#at.hasPaths;
   }
 
   get routeCount(): number {
@@ -113,7 +108,7 @@ export class Table {
   }
 
   get octets(): number {
-    return this.#rows.octets + this.#more.octets + this.#rowPaths.octets + this.#morePaths.octets;
+    return this.#at.octets;
   }
 
   /** Says whose routes a source's are; needed before the first of them. */
@@ -147,11 +142,11 @@ export class Table {
 
   /** Installs, replaces or, with NO_ROUTE, removes the route of a source and path id. The slot must exist. */
   set(slot: Slot, source: number, pathId: number, attrs: AttrId): Outcome {
-    if (pathId !== 0) this.#hasPaths = true;
-    const page = this.#rows.touch(slot);
-    const at = (slot & PAGE_MASK) * STRIDE;
+    if (pathId !== 0) this.#at.hasPaths = true;
+    const page = this.#at.rows.touch(slot);
+    const at = (slot & PAGE_MASK) * ROUTE_STRIDE;
     if (page[at] === 0) return attrs === 0 ? Outcome.Nothing : this.#first(slot, page, at, source, pathId, attrs);
-    if (page[at + NEXT] === 0 && (page[at + TAG]! & SOURCE) === source && this.#path(slot, 0) === pathId) {
+    if (page[at + NEXT] === 0 && (page[at + TAG]! & SOURCE_MASK) === source && this.#at.path(slot, 0) === pathId) {
       return attrs === 0 ? this.#last(slot, page, at) : this.#only(slot, page, at, attrs);
     }
     return this.#among(slot, page, at, source, pathId, attrs);
@@ -159,32 +154,31 @@ export class Table {
 
   /** Attributes of the best route, NO_ROUTE if there is none. */
   bestAttrs(slot: Slot): AttrId {
-    return this.#rows.get(slot, 0) as AttrId;
+    return this.#at.attrs(slot, 0);
   }
 
   /** Number of the source of the best route; only if there is one. */
   bestSource(slot: Slot): number {
-    return this.#rows.get(slot, TAG) & SOURCE;
+    return this.#at.tag(slot, 0) & SOURCE_MASK;
   }
 
   bestPath(slot: Slot): number {
-    return this.#path(slot, 0);
+    return this.#at.path(slot, 0);
   }
 
   has(slot: Slot): boolean {
-    return this.#rows.get(slot, 0) !== 0;
+    return this.#at.has(slot);
   }
 
   /** Attributes of the route of a source and path id. */
   get(slot: Slot, source: number, pathId = 0): AttrId {
-    const row = this.#locate(slot, source, pathId);
-    return (row < 0 ? 0 : row === 0 ? this.#rows.get(slot, 0) : this.#more.get(row, 0)) as AttrId;
+    const row = this.#at.locate(slot, source, pathId);
+    return row < 0 ? NO_ROUTE : this.#at.attrs(slot, row);
   }
 
   isStale(slot: Slot, source: number, pathId = 0): boolean {
-    const row = this.#locate(slot, source, pathId);
-    if (row < 0) return false;
-    return ((row === 0 ? this.#rows.get(slot, TAG) : this.#more.get(row, TAG)) & STALE) !== 0;
+    const row = this.#at.locate(slot, source, pathId);
+    return row >= 0 && (this.#at.tag(slot, row) & STALE) !== 0;
   }
 
   best(slot: Slot): RouteView | undefined {
@@ -195,7 +189,7 @@ export class Table {
   routes(slot: Slot): RouteView[] {
     if (!this.has(slot)) return [];
     const views = [this.#view(slot, 0, true)];
-    for (let row = this.#rows.get(slot, NEXT); row !== 0; row = this.#more.get(row, NEXT))
+    for (let row = this.#at.next(slot, 0); row !== 0; row = this.#at.next(slot, row))
       views.push(this.#view(slot, row, false));
     return views;
   }
@@ -203,11 +197,11 @@ export class Table {
   /** Calls for each route of a prefix, best first, without objects. */
   eachRoute(slot: Slot, callback: (source: number, pathId: number, attrs: AttrId, stale: boolean) => void): void {
     if (!this.has(slot)) return;
-    const tag = this.#rows.get(slot, TAG);
-    callback(tag & SOURCE, this.#path(slot, 0), this.#rows.get(slot, 0) as AttrId, (tag & STALE) !== 0);
-    for (let row = this.#rows.get(slot, NEXT); row !== 0; row = this.#more.get(row, NEXT)) {
-      const other = this.#more.get(row, TAG);
-      callback(other & SOURCE, this.#path(slot, row), this.#more.get(row, 0) as AttrId, (other & STALE) !== 0);
+    for (let row = 0; ; ) {
+      const tag = this.#at.tag(slot, row);
+      callback(tag & SOURCE_MASK, this.#at.path(slot, row), this.#at.attrs(slot, row), (tag & STALE) !== 0);
+      row = this.#at.next(slot, row);
+      if (row === 0) return;
     }
   }
 
@@ -216,7 +210,7 @@ export class Table {
     if (!this.has(slot)) return [];
     const views = [this.#view(slot, 0, true)];
     const first = this.#load(slot, 0, 0);
-    for (let row = this.#rows.get(slot, NEXT); row !== 0; row = this.#more.get(row, NEXT)) {
+    for (let row = this.#at.next(slot, 0); row !== 0; row = this.#at.next(slot, row)) {
       if (mergeable(first, this.#load(slot, row, 1))) views.push(this.#view(slot, row, false));
     }
     return views;
@@ -230,7 +224,7 @@ export class Table {
       const c = new Candidate();
       this.#fill(c, slot, row);
       list.push(c);
-      row = row === 0 ? this.#rows.get(slot, NEXT) : this.#more.get(row, NEXT);
+      row = this.#at.next(slot, row);
       if (row === 0) return list;
     }
   }
@@ -254,22 +248,17 @@ export class Table {
     return this.#collect(from, (slot) => covers(prefix, this.prefixes.net(slot)));
   }
 
-  /** Marks the routes of a source in slots from..end-1 stale, or (with `sweep`) removes those that still are. */
+  /** Marks the routes of a source in slots from..end-1 stale. */
   markStale(source: number, from: number, end: number): void {
-    for (let slot = from; slot < end; slot++) {
-      for (let row = this.#firstOf(slot, source); row >= 0; row = this.#nextOf(slot, row, source)) {
-        if (row === 0) this.#rows.set(slot, TAG, this.#rows.get(slot, TAG) | STALE);
-        else this.#more.set(row, TAG, this.#more.get(row, TAG) | STALE);
-      }
-    }
+    this.#at.markStale(source, from, end);
   }
 
   /** Decides anew and tells everybody: what lies behind the next hop of a route has changed. */
   reconsider(slot: Slot): void {
     if (!this.has(slot)) return;
-    const before = this.#rows.get(slot, TAG) & SOURCE;
-    const path = this.#path(slot, 0);
-    if (this.#rows.get(slot, NEXT) !== 0) this.#select(slot, before, path);
+    const before = this.#at.tag(slot, 0) & SOURCE_MASK;
+    const path = this.#at.path(slot, 0);
+    if (this.#at.next(slot, 0) !== 0) this.#select(slot, before, path);
     this.#moved(slot, before);
     this.#tell(slot, true);
   }
@@ -279,8 +268,8 @@ export class Table {
     const { limit } = this.prefixes;
     let slot = Math.max(1, from);
     for (const end = slot + WALK_SLICE; slot < limit && slot < end; slot++) {
-      if (this.#rows.pages[slot >>> PAGE_BITS] === undefined) slot |= PAGE_MASK;
-      else if (this.#rows.get(slot, 0) !== 0 && wanted(slot as Slot)) slots.push(slot as Slot);
+      if (this.#at.rows.pages[slot >>> PAGE_BITS] === undefined) slot |= PAGE_MASK;
+      else if (this.#at.has(slot) && wanted(slot as Slot)) slots.push(slot as Slot);
     }
     return { slots, next: slot < limit ? slot : undefined };
   }
@@ -291,7 +280,7 @@ export class Table {
     page[at + NEXT] = 0;
     page[at + TAG] = source | (core.sinceHigh << 24);
     page[at + SINCE] = core.sinceLow;
-    if (this.#hasPaths) this.#rowPaths.set(slot, 0, pathId);
+    this.#at.setPath(slot, 0, pathId);
     core.attributes.hold(attrs);
     this.prefixes.hold(slot);
     this.#routes++;
@@ -312,7 +301,7 @@ export class Table {
     const { core } = this;
     core.attributes.hold(attrs);
     page[at] = attrs;
-    page[at + TAG] = (page[at + TAG]! & SOURCE) | (core.sinceHigh << 24);
+    page[at + TAG] = (page[at + TAG]! & SOURCE_MASK) | (core.sinceHigh << 24);
     page[at + SINCE] = core.sinceLow;
     this.#tell(slot, true);
     core.attributes.release(old);
@@ -321,7 +310,7 @@ export class Table {
 
   #last(slot: Slot, page: Int32Array, at: number): Outcome {
     const old = page[at]! as AttrId;
-    const owner = this.owners[page[at + TAG]! & SOURCE]!;
+    const owner = this.owners[page[at + TAG]! & SOURCE_MASK]!;
     page[at] = page[at + NEXT] = page[at + TAG] = page[at + SINCE] = 0;
     this.#routes--;
     this.#nets--;
@@ -335,19 +324,19 @@ export class Table {
 
   /** One of several routes of a prefix, or the second. */
   #among(slot: Slot, page: Int32Array, at: number, source: number, pathId: number, attrs: AttrId): Outcome {
-    const row = this.#locate(slot, source, pathId);
+    const row = this.#at.locate(slot, source, pathId);
     if (row < 0 && attrs === 0) return Outcome.Nothing;
-    const before = page[at + TAG]! & SOURCE;
-    const beforePath = this.#path(slot, 0);
+    const before = page[at + TAG]! & SOURCE_MASK;
+    const beforePath = this.#at.path(slot, 0);
     if (row < 0) return this.#join(slot, page, at, source, pathId, attrs, before, beforePath);
-    const rows = row === 0 ? page : this.#more.touch(row);
-    const place = row === 0 ? at : (row & PAGE_MASK) * STRIDE;
+    const rows = row === 0 ? page : this.#at.more.touch(row);
+    const place = row === 0 ? at : (row & PAGE_MASK) * ROUTE_STRIDE;
     const old = rows[place]! as AttrId;
     if (old === attrs) {
       rows[place + TAG]! &= ~STALE;
       return Outcome.Same;
     }
-    if (attrs === 0) this.#unlink(slot, page, at, row);
+    if (attrs === 0) this.#at.unlink(slot, page, at, row);
     else {
       this.core.attributes.hold(attrs);
       rows[place] = attrs;
@@ -375,16 +364,8 @@ export class Table {
     before: number,
     beforePath: number,
   ): Outcome {
-    const row = this.#freeMore !== 0 ? this.#freeMore : this.#moreLimit++;
-    const more = this.#more.touch(row);
-    const place = (row & PAGE_MASK) * STRIDE;
-    if (this.#freeMore !== 0) this.#freeMore = more[place + NEXT]!;
-    more[place] = attrs;
-    more[place + NEXT] = page[at + NEXT]!;
-    more[place + TAG] = source | (this.core.sinceHigh << 24);
-    more[place + SINCE] = this.core.sinceLow;
-    page[at + NEXT] = row;
-    if (this.#hasPaths) this.#morePaths.set(row, 0, pathId);
+    const { core } = this;
+    this.#at.chain(page, at, attrs, source | (core.sinceHigh << 24), core.sinceLow, pathId);
     this.core.attributes.hold(attrs);
     this.#routes++;
     this.owners[source]!.imported++;
@@ -394,72 +375,25 @@ export class Table {
     return Outcome.Added;
   }
 
-  /** Takes a route out of the chain; in the place of the best one comes the next, whichever it is. */
-  #unlink(slot: Slot, page: Int32Array, at: number, row: number): void {
-    let gone = row;
-    if (row === 0) {
-      gone = page[at + NEXT]!;
-      const next = this.#more.get(gone, NEXT);
-      this.#copy(slot, page, at, gone);
-      page[at + NEXT] = next;
-    } else {
-      let previous = page[at + NEXT]!;
-      if (previous === row) page[at + NEXT] = this.#more.get(row, NEXT);
-      else {
-        while (this.#more.get(previous, NEXT) !== row) previous = this.#more.get(previous, NEXT);
-        this.#more.set(previous, NEXT, this.#more.get(row, NEXT));
-      }
-    }
-    const more = this.#more.touch(gone);
-    const place = (gone & PAGE_MASK) * STRIDE;
-    more[place] = 0;
-    more[place + NEXT] = this.#freeMore;
-    this.#freeMore = gone;
-  }
-
   /** Puts the best of a prefix's routes first. @returns whether that is another one than before */
   #select(slot: Slot, before: number, beforePath: number): boolean {
-    const { pages } = this.#rows;
-    const page = pages[slot >>> PAGE_BITS]!;
-    const at = (slot & PAGE_MASK) * STRIDE;
+    const page = this.#at.rows.pages[slot >>> PAGE_BITS]!;
+    const at = (slot & PAGE_MASK) * ROUTE_STRIDE;
     let count = 0;
     for (let row = 0; ; ) {
       const c = this.#load(slot, row, count++);
       c.incumbent = c.source.id === before && c.pathId === beforePath;
-      row = row === 0 ? page[at + NEXT]! : this.#more.get(row, NEXT);
+      row = this.#at.next(slot, row);
       if (row === 0) break;
     }
     const winner = best(this.#candidates, count);
-    if (winner.row !== 0) this.#swap(slot, page, at, winner.row);
+    if (winner.row !== 0) this.#at.swap(slot, page, at, winner.row);
     return winner.source.id !== before || winner.pathId !== beforePath;
-  }
-
-  #swap(slot: Slot, page: Int32Array, at: number, row: number): void {
-    const more = this.#more.touch(row);
-    const place = (row & PAGE_MASK) * STRIDE;
-    for (const word of [0, TAG, SINCE]) {
-      const kept = page[at + word]!;
-      page[at + word] = more[place + word]!;
-      more[place + word] = kept;
-    }
-    if (!this.#hasPaths) return;
-    const path = this.#rowPaths.get(slot, 0);
-    this.#rowPaths.set(slot, 0, this.#morePaths.get(row, 0));
-    this.#morePaths.set(row, 0, path);
-  }
-
-  #copy(slot: Slot, page: Int32Array, at: number, row: number): void {
-    const more = this.#more.touch(row);
-    const place = (row & PAGE_MASK) * STRIDE;
-    page[at] = more[place]!;
-    page[at + TAG] = more[place + TAG]!;
-    page[at + SINCE] = more[place + SINCE]!;
-    if (this.#hasPaths) this.#rowPaths.set(slot, 0, this.#morePaths.get(row, 0));
   }
 
   /** The best route is another source's: its owner counts it. */
   #moved(slot: Slot, before: number): void {
-    const now = this.#rows.get(slot, TAG) & SOURCE;
+    const now = this.#at.tag(slot, 0) & SOURCE_MASK;
     if (now === before) return;
     const old = this.owners[before];
     if (old) old.preferred--;
@@ -469,12 +403,12 @@ export class Table {
   #tell(slot: Slot, bestChanged: boolean): void {
     const feeds = bestChanged ? this.#anyFeeds : undefined;
     if (feeds) {
-      const page = this.#rows.pages[slot >>> PAGE_BITS]!;
-      const at = (slot & PAGE_MASK) * STRIDE;
+      const page = this.#at.rows.pages[slot >>> PAGE_BITS]!;
+      const at = (slot & PAGE_MASK) * ROUTE_STRIDE;
       if (page[at] === 0) this.withdrawals++;
       else {
         this.updates++;
-        this.owners[page[at + TAG]! & SOURCE]!.chosen++;
+        this.owners[page[at + TAG]! & SOURCE_MASK]!.chosen++;
       }
       for (let i = 0; i < feeds.length; i++) feeds[i]!.mark(slot);
     } else if (this.#anyFeeds.length > this.#feeds.length) {
@@ -490,11 +424,11 @@ export class Table {
   }
 
   #fill(c: Candidate, slot: Slot, row: number): void {
-    const attrs = (row === 0 ? this.#rows.get(slot, 0) : this.#more.get(row, 0)) as AttrId;
-    const source = (row === 0 ? this.#rows.get(slot, TAG) : this.#more.get(row, TAG)) & SOURCE;
+    const attrs = this.#at.attrs(slot, row);
+    const source = this.#at.tag(slot, row) & SOURCE_MASK;
     const record = this.core.sources[source]!;
     c.row = row;
-    c.pathId = this.#path(slot, row);
+    c.pathId = this.#at.path(slot, row);
     c.incumbent = row === 0;
     c.load(this.core.attributes, attrs, record, record.kind === RouteKind.Bgp ? this.igpMetric(attrs, source) : 0);
   }
@@ -530,51 +464,12 @@ export class Table {
   }
 
   #view(slot: Slot, row: number, isBest: boolean): RouteView {
-    const rows = row === 0 ? this.#rows : this.#more;
-    const at = row === 0 ? slot : row;
-    const tag = rows.get(at, TAG);
-    const since = this.core.wallOf(rows.get(at, SINCE), tag >>> 24);
-    const attrs = rows.get(at, 0) as AttrId;
-    return new RouteView(this, slot, tag & SOURCE, this.#path(slot, row), attrs, since, isBest, (tag & STALE) !== 0);
-  }
-
-  #path(slot: number, row: number): number {
-    if (!this.#hasPaths) return 0;
-    return (row === 0 ? this.#rowPaths.get(slot, 0) : this.#morePaths.get(row, 0)) >>> 0;
-  }
-
-  /** Row of a source's route: 0 if it is the best, -1 if there is none. */
-  #locate(slot: Slot, source: number, pathId: number): number {
-    for (let row = this.#firstOf(slot, source); row >= 0; row = this.#nextOf(slot, row, source)) {
-      if (this.#path(slot, row) === pathId) return row;
-    }
-    return -1;
-  }
-
-  #firstOf(slot: number, source: number): number {
-    const page = this.#rows.pages[slot >>> PAGE_BITS];
-    if (page === undefined) return -1;
-    const at = (slot & PAGE_MASK) * STRIDE;
-    if (page[at] === 0) return -1;
-    if ((page[at + TAG]! & SOURCE) === source) return 0;
-    return this.#nextOf(slot, 0, source);
-  }
-
-  #nextOf(slot: number, row: number, source: number): number {
-    let next = row === 0 ? this.#rows.get(slot, NEXT) : this.#more.get(row, NEXT);
-    while (next !== 0 && (this.#more.get(next, TAG) & SOURCE) !== source) next = this.#more.get(next, NEXT);
-    return next === 0 ? -1 : next;
+    const tag = this.#at.tag(slot, row);
+    const since = this.core.wallOf(this.#at.since(slot, row), tag >>> 24);
+    const [path, attrs] = [this.#at.path(slot, row), this.#at.attrs(slot, row)];
+    return new RouteView(this, slot, tag & SOURCE_MASK, path, attrs, since, isBest, (tag & STALE) !== 0);
   }
 }
-
-const STRIDE = 4;
-const NEXT = 1;
-const TAG = 2;
-const SINCE = 3;
-
-/** TAG: the source's number, flags, and the upper bits of the time. */
-const SOURCE = 0xffff;
-const STALE = 0x1_0000;
 
 /** Slots looked at in one step of a walk. */
 const WALK_SLICE = 4096;
