@@ -99,6 +99,7 @@ function parseWatchdog(c: ConfigDraft): void {
 
 function parseMrtdump(c: ConfigDraft): void {
   const { p, globals } = c;
+  c.warn(p.here, "mrtdump of messages is not implemented yet, nothing is written (protocol mrt is)");
   if (p.accept(T.PROTOCOLS)) globals.mrtdump = parseFlags(p, MRT_FLAGS);
   else globals.mrtdumpFile = parseText(p);
 }

@@ -55,6 +55,7 @@ function parseMrtdump(p: Parser, { target }: CommandContext): Action {
   const what = anySelection(p, target);
   const set = flags(p, MRT_FLAGS);
   end(p);
+  if (!target.setMrtdump) target.host.log("warning", "mrtdump of messages is not implemented yet, nothing is written");
   return applying(target, what, (protocol) => target.setMrtdump?.(protocol, set));
 }
 
