@@ -97,7 +97,13 @@ export class Lexer {
     if (text.startsWith("/*", at)) {
       const end = text.indexOf("*/", at);
       frame.at = end < 0 ? text.length : end + 2;
-    } else frame.at = at > frame.at ? at : Math.min(text.length, at + 1);
+    } else if (at > frame.at) frame.at = at;
+    else {
+      // All that may belong to one number or address: not each of its ends once more.
+      BAD.lastIndex = at;
+      BAD.test(text);
+      frame.at = Math.max(BAD.lastIndex, Math.min(text.length, at + 1));
+    }
   }
 
   fail(message: string): never {
@@ -374,6 +380,8 @@ const KIND = Uint8Array.from({ length: 256 }, (_, code) =>
   /[A-Za-z_]/.test(String.fromCharCode(code)) ? LETTER : /[0-9]/.test(String.fromCharCode(code)) ? DIGIT : 0,
 );
 
+/** Always matches, perhaps nothing. */
+const BAD = /[\w:.]*/y;
 const INCLUDE = /[ \t]*include[ \t]*"/y;
 const INCLUDE_REST = /([^"\n]+)"[ \t]*;/y;
 
