@@ -57,7 +57,8 @@ function parseHead(c: ConfigDraft, kind: ProtocolKind, isTemplate: boolean, plac
   const name = parseName(c, kind);
   const definition: Draft<Definition> = { kind: kind.word, name, isTemplate, draft: undefined };
   p.define({ kind: isTemplate ? "template" : "protocol", name, value: definition });
-  const draft = p.accept(T.FROM) ? { ...parseSource(c, kind), name, place } : fresh(c, kind, name, place);
+  const source = p.accept(T.FROM) ? parseSource(c, kind) : undefined;
+  const draft = source ? { ...source, name, place } : fresh(c, kind, name, place);
   definition.draft = draft;
   return draft;
 }
@@ -85,8 +86,8 @@ function fresh(c: ConfigDraft, kind: ProtocolKind, name: string, place: Place): 
   };
 }
 
-/** After `from`: a copy of what the other one says so far. */
-function parseSource(c: ConfigDraft, kind: ProtocolKind): ProtocolDraft {
+/** After `from`: a copy of what the other one says; undefined if that is nothing yet, or was in error. */
+function parseSource(c: ConfigDraft, kind: ProtocolKind): ProtocolDraft | undefined {
   const p: Parser = c.p;
   if (!p.is(T.CF_SYM_KNOWN)) p.unexpected();
   const { symbol } = p;
@@ -96,6 +97,7 @@ function parseSource(c: ConfigDraft, kind: ProtocolKind): ProtocolDraft {
   if (kind.uncopied) p.fail(`Inheriting configuration for ${kind.uncopied} is not supported`);
   p.take();
   // Lists are copied, what is in them is not changed any more.
+  if (source.draft === undefined) return undefined;
   const copy = { ...(source.draft as ProtocolDraft) };
   copy.channels = copyChannels(copy.channels);
   for (const list of kind.lists ?? []) Reflect.set(copy, list, [...(Reflect.get(copy, list) as unknown[])]);
